@@ -1,0 +1,105 @@
+/* background.c: a queue of jobs, and a few threads that are started when it fills. */
+#include "daemon/sockets/background.h"
+
+#include <signal.h>
+#include <stdbool.h>
+
+#include "daemon/sockets/cleanup.h"
+
+enum { THREADS_MAX = 4 };
+
+static struct {
+        pthread_mutex_t lock; /* guards all below */
+        pthread_cond_t changed;
+        struct background_job *first, **end;
+        unsigned queued, idle; /* jobs that no thread has taken, threads that have none */
+        unsigned threads;
+        bool stopping;
+        pthread_t thread[THREADS_MAX];
+} background = {
+        .lock = PTHREAD_MUTEX_INITIALIZER,
+        .changed = PTHREAD_COND_INITIALIZER,
+        .end = &background.first,
+};
+
+/* The next job, waiting for one; NULL when it is time to stop and none is left. */
+static struct background_job *take_job(void)
+{
+        LOCK_SCOPE(&background.lock);
+        background.idle++;
+        while (background.first == NULL && !background.stopping)
+                pthread_cond_wait(&background.changed, &background.lock);
+        background.idle--;
+        struct background_job *const job = background.first;
+        if (job == NULL)
+                return NULL;
+        background.first = job->next;
+        if (background.first == NULL)
+                background.end = &background.first;
+        background.queued--;
+        return job;
+}
+
+static void *work(void *unused)
+{
+        (void)unused;
+        for (struct background_job *job = take_job(); job != NULL; job = take_job())
+                job->run(job);
+        return NULL;
+}
+
+/* Signals are for the main thread. */
+static void start_thread(void)
+{
+        sigset_t all, before;
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &before);
+        pthread_t *const thread = &background.thread[background.threads];
+        if (pthread_create(thread, NULL, work, NULL) == 0) {
+                pthread_setname_np(*thread, "background");
+                background.threads++;
+        }
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+static bool queue_job(struct background_job *job)
+{
+        LOCK_SCOPE(&background.lock);
+        if (background.stopping)
+                return false;
+        /* A started thread counts as idle only once it runs; one too many does no harm. */
+        if (background.idle <= background.queued && background.threads < THREADS_MAX)
+                start_thread();
+        if (background.threads == 0)
+                return false;
+        job->next = NULL;
+        *background.end = job;
+        background.end = &job->next;
+        background.queued++;
+        pthread_cond_signal(&background.changed);
+        return true;
+}
+
+void background_submit(struct background_job *job)
+{
+        if (!queue_job(job))
+                job->run(job);
+}
+
+static unsigned begin_stop(void)
+{
+        LOCK_SCOPE(&background.lock);
+        background.stopping = true;
+        pthread_cond_broadcast(&background.changed);
+        return background.threads;
+}
+
+void background_stop(void)
+{
+        const unsigned threads = begin_stop();
+        for (unsigned thread = 0; thread < threads; thread++)
+                pthread_join(background.thread[thread], NULL);
+        LOCK_SCOPE(&background.lock);
+        background.threads = 0;
+        background.stopping = false;
+}

@@ -1,0 +1,219 @@
+/* receive.c: recvfrom(2), and what is gathered until a condition holds. */
+#include "daemon/sockets/receive.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/sockets/cleanup.h"
+
+enum { GATHER_STEP = 65536 };
+
+/* These do not read the stream of bytes that unread is the beginning of. */
+static const int SIDE_FLAGS = MSG_OOB | MSG_ERRQUEUE;
+
+static bool has_boundaries(const struct socket *socket)
+{
+        return socket->type != SOCK_STREAM;
+}
+
+static bool is_at_end(const struct socket *socket)
+{
+        if (socket->type != SOCK_SEQPACKET)
+                return socket->type == SOCK_STREAM;
+        struct pollfd end = { .fd = socket->fd, .events = POLLRDHUP };
+        return poll(&end, 1, 0) > 0 && (end.revents & (POLLRDHUP | POLLHUP)) != 0;
+}
+
+static void count_received(struct socket *socket, ssize_t size, int flags)
+{
+        if ((flags & (MSG_PEEK | MSG_ERRQUEUE)) == 0)
+                atomic_fetch_add_explicit(&socket->received_bytes, (uint64_t)size, memory_order_relaxed);
+}
+
+static bool is_blocked(int flags)
+{
+        return (errno == EAGAIN || errno == EINTR) && (flags & MSG_DONTWAIT) == 0;
+}
+
+/* Hands the memory over, and is empty then. */
+static uint8_t *unread_take(struct unread *unread)
+{
+        unread->start = unread->capacity = 0;
+        unread->size = 0;
+        return TAKE(unread->bytes);
+}
+
+static void unread_consume(struct unread *unread, size_t size)
+{
+        unread->start += size;
+        unread->size -= size;
+        if (unread->size == 0)
+                free(unread_take(unread));
+}
+
+static size_t unread_copy(struct unread *unread, uint8_t *out, size_t size, int flags)
+{
+        if (size > unread->size)
+                size = unread->size;
+        memcpy(out, unread->bytes + unread->start, size);
+        if ((flags & MSG_PEEK) == 0)
+                unread_consume(unread, size);
+        return size;
+}
+
+static bool unread_make_room(struct unread *unread, size_t size)
+{
+        if (unread->start > 0) {
+                memmove(unread->bytes, unread->bytes + unread->start, unread->size);
+                unread->start = 0;
+        }
+        if (unread->size + size <= unread->capacity)
+                return true;
+        size_t capacity = unread->capacity * 2;
+        if (capacity < unread->size + size)
+                capacity = unread->size + size;
+        uint8_t *const bytes = realloc(unread->bytes, capacity);
+        if (bytes == NULL)
+                return false;
+        unread->bytes = bytes;
+        unread->capacity = capacity;
+        return true;
+}
+
+/* Hands the first `size` gathered bytes over: without a copy when those are all. */
+static struct result unread_hand_over(struct unread *unread, size_t size, struct receipt *out)
+{
+        if (size == unread->size && unread->start == 0) {
+                out->bytes = unread_take(unread);
+        } else {
+                out->bytes = malloc(size + 1);
+                if (out->bytes == NULL)
+                        return refused("recv", ENOMEM);
+                unread_copy(unread, out->bytes, size, 0);
+        }
+        out->size = out->length = size;
+        return DONE;
+}
+
+struct result receive_once(struct socket *socket, size_t size, int flags, struct receipt *out)
+{
+        struct receipt receipt = { .complete = true };
+        struct unread *const unread = &socket->unread;
+        uint8_t *buffer memory_auto = malloc(size + 1);
+        if (buffer == NULL)
+                return refused("recv", ENOMEM);
+        if (unread->size > 0 && (flags & SIDE_FLAGS) == 0) {
+                receipt.size = receipt.length = unread_copy(unread, buffer, size, flags);
+        } else {
+                struct iovec piece = { .iov_base = buffer, .iov_len = size };
+                struct msghdr message = { .msg_iov = &piece, .msg_iovlen = 1, .msg_name = &receipt.address.storage,
+                        .msg_namelen = sizeof receipt.address.storage };
+                const ssize_t length = recvmsg(socket->fd, &message, flags | MSG_DONTWAIT);
+                if (length < 0)
+                        return is_blocked(flags) ? would_block("recv") : refused("recv", errno);
+                count_received(socket, length, flags);
+                receipt.length = (size_t)length;
+                receipt.size = receipt.length < size ? receipt.length : size;
+                receipt.truncated = has_boundaries(socket) && (message.msg_flags & MSG_TRUNC) != 0;
+                receipt.eof = length == 0 && size > 0 && is_at_end(socket);
+                receipt.address.size = message.msg_namelen <= sizeof receipt.address.storage
+                        ? message.msg_namelen
+                        : sizeof receipt.address.storage;
+                receipt.address.given = receipt.address.size > 0;
+                /* TCP throws the bytes away and writes none. */
+                if ((flags & MSG_TRUNC) != 0 && !has_boundaries(socket))
+                        receipt.size = 0;
+        }
+        uint8_t *const fitting = receipt.size < size ? realloc(buffer, receipt.size + 1) : buffer;
+        receipt.bytes = fitting == NULL ? buffer : fitting;
+        buffer = NULL;
+        *out = receipt;
+        return DONE;
+}
+
+/* How much of the gathered bytes and the `more` behind them reaches the goal; 0: all of it does not. */
+static size_t goal_reached(const struct goal *goal, const struct unread *unread, size_t more)
+{
+        const size_t size = unread->size + more;
+        if (goal->delimiter != NULL) {
+                const size_t overlap = goal->scanned < goal->delimiter_size ? goal->scanned : goal->delimiter_size - 1;
+                const size_t from = goal->scanned - overlap;
+                const uint8_t *const start = unread->bytes + unread->start;
+                const uint8_t *const found = size > from
+                        ? memmem(start + from, size - from, goal->delimiter, goal->delimiter_size)
+                        : NULL;
+                return found == NULL ? 0 : (size_t)(found - start) + goal->delimiter_size;
+        }
+        return goal->bytes > 0 && size >= goal->bytes ? goal->bytes : 0;
+}
+
+/* The kernel is asked for no more than the goal needs: up to a delimiter, which a peek finds. */
+static struct result gather(struct socket *socket, struct goal *goal, int flags, bool *end)
+{
+        struct unread *const unread = &socket->unread;
+        const size_t wanted = goal->bytes > 0 && goal->bytes < goal->limit ? goal->bytes : goal->limit;
+        size_t size = wanted - unread->size;
+        if (size > GATHER_STEP)
+                size = GATHER_STEP;
+        if (!unread_make_room(unread, size))
+                return refused("recv", ENOMEM);
+        uint8_t *const tail = unread->bytes + unread->size;
+        if (goal->delimiter != NULL) {
+                const ssize_t peeked = recv(socket->fd, tail, size, flags | MSG_DONTWAIT | MSG_PEEK);
+                if (peeked < 0)
+                        return is_blocked(flags) ? would_block("recv") : refused("recv", errno);
+                const size_t reached = goal_reached(goal, unread, (size_t)peeked);
+                size = reached > 0 ? reached - unread->size : (size_t)peeked;
+        }
+        const ssize_t taken = recv(socket->fd, tail, size, flags | MSG_DONTWAIT);
+        if (taken < 0)
+                return is_blocked(flags) ? would_block("recv") : refused("recv", errno);
+        count_received(socket, taken, flags);
+        unread->size += (size_t)taken;
+        *end = taken == 0;
+        return DONE;
+}
+
+struct result receive_until(struct socket *socket, struct goal *goal, int flags, struct receipt *out)
+{
+        struct unread *const unread = &socket->unread;
+        struct receipt receipt = { 0 };
+        size_t reached;
+        while ((reached = unread->size > 0 ? goal_reached(goal, unread, 0) : 0) == 0 && unread->size < goal->limit) {
+                goal->scanned = unread->size;
+                const struct result gathered = gather(socket, goal, flags, &receipt.eof);
+                if (gathered.kind != RESULT_DONE) {
+                        if (unread->size == 0)
+                                unread_consume(unread, 0);
+                        return gathered;
+                }
+                if (receipt.eof)
+                        break;
+        }
+        const bool until_end = goal->bytes == 0 && goal->delimiter == NULL;
+        receipt.complete = reached > 0 || (until_end && receipt.eof);
+        size_t size = reached > 0 ? reached : unread->size;
+        if (size > goal->limit)
+                size = goal->limit;
+        TRY(unread_hand_over(unread, size, &receipt));
+        *out = receipt;
+        return DONE;
+}
+
+struct result receive_piece(struct socket *socket, uint8_t *bytes, size_t size, int flags, size_t *used)
+{
+        struct unread *const unread = &socket->unread;
+        uint8_t probe;
+        if (unread->size > 0) {
+                *used = size > 0 ? unread_copy(unread, bytes, size, flags) : 1;
+                return DONE;
+        }
+        const int piece_flags = flags | MSG_DONTWAIT | (size == 0 ? MSG_PEEK : 0);
+        const ssize_t received = recv(socket->fd, size == 0 ? &probe : bytes, size == 0 ? 1 : size, piece_flags);
+        if (received < 0)
+                return is_blocked(flags) ? would_block("recv") : refused("recv", errno);
+        count_received(socket, received, piece_flags);
+        *used = (size_t)received;
+        return DONE;
+}

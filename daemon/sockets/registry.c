@@ -1,0 +1,174 @@
+/* registry.c: the owned sockets by number, in buckets, and in the order of their making. */
+#include "daemon/sockets/registry.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "daemon/sockets/cleanup.h"
+
+/* A power of two near the largest number of descriptors that a daemon is given. */
+enum { BUCKET_COUNT = 32768 };
+
+struct registry {
+        char prefix[16]; /* of this run's ids */
+        size_t limit;
+
+        pthread_mutex_t lock; /* guards all below, and the sockets' links */
+        uint64_t last_number;
+        size_t published, reserved;
+        struct socket *oldest, *newest;
+        struct socket *buckets[BUCKET_COUNT];
+};
+
+/* No run gets another's ids: the prefix is the start time in sixteenths of a second, in letters and digits that are
+ * not mistaken for each other. */
+static void make_prefix(char *out)
+{
+        static const char digits[] = "0123456789abcdefghjkmnpqrstvwxyz";
+        enum { EPOCH_2026_S = 1767225600, PREFIX_LENGTH = 7 };
+        struct timespec now;
+        clock_gettime(CLOCK_REALTIME, &now);
+        uint64_t ticks = (uint64_t)(now.tv_sec - EPOCH_2026_S) * 16 + (uint64_t)now.tv_nsec / 62500000;
+        out[PREFIX_LENGTH] = '\0';
+        for (int i = PREFIX_LENGTH - 1; i >= 0; i--, ticks /= 32)
+                out[i] = digits[ticks % 32];
+}
+
+struct registry *registry_new(size_t limit)
+{
+        struct registry *const registry = calloc(1, sizeof *registry);
+        if (registry == NULL)
+                return NULL;
+        registry->limit = limit;
+        pthread_mutex_init(&registry->lock, NULL);
+        make_prefix(registry->prefix);
+        return registry;
+}
+
+void registry_free(struct registry *registry)
+{
+        if (registry == NULL)
+                return;
+        for (struct socket *socket = registry->oldest, *newer; socket != NULL; socket = newer) {
+                newer = socket->newer;
+                socket_release(socket);
+        }
+        pthread_mutex_destroy(&registry->lock);
+        free(registry);
+}
+
+struct result registry_reserve(struct registry *registry, size_t count)
+{
+        LOCK_SCOPE(&registry->lock);
+        if (registry->published + registry->reserved + count > registry->limit)
+                return (struct result){ .kind = RESULT_QUOTA, .detail = "the daemon owns as many sockets as it may" };
+        registry->reserved += count;
+        return DONE;
+}
+
+void registry_unreserve(struct registry *registry, size_t count)
+{
+        LOCK_SCOPE(&registry->lock);
+        registry->reserved -= count;
+}
+
+void registry_publish(struct registry *registry, struct socket *socket)
+{
+        LOCK_SCOPE(&registry->lock);
+        registry->reserved--;
+        registry->published++;
+        socket->number = ++registry->last_number;
+        socket->older = registry->newest;
+        socket->newer = NULL;
+        *(registry->newest == NULL ? &registry->oldest : &registry->newest->newer) = socket;
+        registry->newest = socket;
+        struct socket **const bucket = &registry->buckets[socket->number % BUCKET_COUNT];
+        socket->bucket_next = *bucket;
+        *bucket = socket_reference(socket);
+}
+
+struct socket *registry_find_number(struct registry *registry, uint64_t number)
+{
+        LOCK_SCOPE(&registry->lock);
+        struct socket *socket = registry->buckets[number % BUCKET_COUNT];
+        while (socket != NULL && socket->number != number)
+                socket = socket->bucket_next;
+        return socket == NULL ? NULL : socket_reference(socket);
+}
+
+struct socket *registry_find(struct registry *registry, const char *id)
+{
+        uint64_t number;
+        return registry_parse_id(registry, id, &number) ? registry_find_number(registry, number) : NULL;
+}
+
+bool registry_unpublish(struct registry *registry, struct socket *socket)
+{
+        LOCK_SCOPE(&registry->lock);
+        struct socket **link = &registry->buckets[socket->number % BUCKET_COUNT];
+        while (*link != NULL && *link != socket)
+                link = &(*link)->bucket_next;
+        if (*link == NULL)
+                return false;
+        *link = socket->bucket_next;
+        *(socket->older == NULL ? &registry->oldest : &socket->older->newer) = socket->newer;
+        *(socket->newer == NULL ? &registry->newest : &socket->newer->older) = socket->older;
+        registry->published--;
+        return true;
+}
+
+/* Where to go on after `number`: from its own place when it is still there, else from the oldest. */
+static struct socket *first_after(const struct registry *registry, uint64_t number)
+{
+        struct socket *socket = registry->buckets[number % BUCKET_COUNT];
+        while (socket != NULL && socket->number != number)
+                socket = socket->bucket_next;
+        if (socket == NULL)
+                socket = registry->oldest;
+        while (socket != NULL && socket->number <= number)
+                socket = socket->newer;
+        return socket;
+}
+
+size_t registry_list(struct registry *registry, uint64_t after, struct socket **out, size_t count)
+{
+        LOCK_SCOPE(&registry->lock);
+        size_t found = 0;
+        for (struct socket *socket = first_after(registry, after); socket != NULL && found < count;
+                socket = socket->newer)
+                out[found++] = socket_reference(socket);
+        return found;
+}
+
+size_t registry_count(struct registry *registry)
+{
+        LOCK_SCOPE(&registry->lock);
+        return registry->published;
+}
+
+const char *registry_format_id(const struct registry *registry, uint64_t number, char *out)
+{
+        snprintf(out, SOCKET_ID_SIZE, "%s-%" PRIu64, registry->prefix, number);
+        return out;
+}
+
+bool registry_parse_id(const struct registry *registry, const char *id, uint64_t *number)
+{
+        const size_t prefix_size = strlen(registry->prefix);
+        if (strncmp(id, registry->prefix, prefix_size) != 0 || id[prefix_size] != '-')
+                return false;
+        uint64_t read = 0;
+        size_t digits = 0;
+        for (const char *digit = id + prefix_size + 1; *digit != '\0'; digit++, digits++) {
+                if (*digit < '0' || *digit > '9' || digits == 18)
+                        return false;
+                read = read * 10 + (uint64_t)(*digit - '0');
+        }
+        if (digits == 0 || id[prefix_size + 1] == '0')
+                return false;
+        *number = read;
+        return true;
+}

@@ -1,0 +1,44 @@
+/* registry.h: the owned sockets by id. An id is never used twice, across restarts either. Safe from any thread. */
+#pragma once
+
+#include <stddef.h>
+
+#include "daemon/sockets/socket.h"
+
+enum { SOCKET_ID_SIZE = 32 };
+
+struct registry;
+struct waiter;
+
+/* NULL without memory. `limit` bounds the published sockets. */
+struct registry *registry_new(size_t limit);
+
+/* Ends every socket that is left; no call may be under way. Accepts NULL. */
+void registry_free(struct registry *registry);
+
+/* Reserves room for `count` sockets before they are made. RESULT_QUOTA when that passes the limit. */
+struct result registry_reserve(struct registry *registry, size_t count);
+
+/* Gives back a reservation that made no socket. */
+void registry_unreserve(struct registry *registry, size_t count);
+
+/* Publishes a socket under a reservation: it gets its number, and the registry a reference of its own. */
+void registry_publish(struct registry *registry, struct socket *socket);
+
+/* A counted reference, or NULL when there is no such socket. */
+struct socket *registry_find(struct registry *registry, const char *id);
+struct socket *registry_find_number(struct registry *registry, uint64_t number);
+
+/* Takes the id away. False when another caller already has. The registry's reference goes to the caller. */
+bool registry_unpublish(struct registry *registry, struct socket *socket);
+
+/* References to at most `count` sockets with a number above `after`, oldest first. Returns how many. */
+size_t registry_list(struct registry *registry, uint64_t after, struct socket **out, size_t count);
+
+size_t registry_count(struct registry *registry);
+
+/* "k7f2m1q-12". Returns `out`, of SOCKET_ID_SIZE. */
+const char *registry_format_id(const struct registry *registry, uint64_t number, char *out);
+
+/* Reads such an id. False when it is none of this daemon's run. */
+bool registry_parse_id(const struct registry *registry, const char *id, uint64_t *number);

@@ -1,0 +1,78 @@
+/* socket.h: one owned socket: a counted reference to a descriptor, its lanes and its counters. */
+#pragma once
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "daemon/sockets/address.h"
+
+enum { LABEL_SIZE = 128 };
+
+struct wait;
+
+enum direction { DIRECTION_RECEIVE, DIRECTION_SEND, DIRECTION_COUNT };
+
+/* The calls of one direction, in the order they came. The first one has the turn: only it may make system calls. */
+struct lane {
+        pthread_mutex_t lock; /* guards all below, and is held while a call is attempted */
+        struct wait *first, *last;
+        _Atomic unsigned parked; /* how many of them wait; read without the lock */
+};
+
+/* Bytes taken from the kernel for a recv(until) that has not been answered: the next recv gets them first. */
+struct unread {
+        uint8_t *bytes;
+        size_t start, capacity;
+        _Atomic size_t size; /* read without the lock too */
+};
+
+struct socket {
+        /* Set before the socket is published, then constant. */
+        uint64_t number, parent; /* parent 0: none */
+        int fd, family, type, protocol;
+        char label[LABEL_SIZE];
+        struct timespec created;
+
+        _Atomic unsigned references;
+        _Atomic bool closed;                        /* its id is gone; calls end with ECANCELED */
+        _Atomic bool reset;                         /* close with RST */
+        _Atomic uint64_t received_bytes, sent_bytes; /* what the kernel gave and took */
+
+        struct lane lanes[DIRECTION_COUNT];
+        struct unread unread;        /* guarded by the receive lane's lock */
+        /* Guarded by the waiter's lock: its name in the epoll (0: not there), whether it is asked for events, and how
+         * many calls wait on it. */
+        uint64_t watch_ticket;
+        bool armed;
+        unsigned waiting;
+        struct socket *newer, *older; /* guarded by the registry's lock, as is bucket_next */
+        struct socket *bucket_next;
+};
+
+/* Takes over fd, which must be non-blocking and close-on-exec. Returns one reference, or NULL without memory
+ * (fd is then still the caller's). */
+struct socket *socket_new(int fd, int family, int type, int protocol);
+
+struct socket *socket_reference(struct socket *socket);
+
+/* Lets go. The last one closes the descriptor, on a thread of background.h where that may block (SO_LINGER). */
+void socket_release(struct socket *socket);
+
+static inline void cleanup_socket(struct socket **socket)
+{
+        socket_release(*socket);
+}
+#define socket_auto __attribute__((cleanup(cleanup_socket)))
+
+/* What the kernel says of a socket now. */
+struct socket_status {
+        const char *state; /* "created", "bound", "listening", "connecting", "connected", "disconnected" */
+        struct address local, peer; /* .given false: it has none */
+        uint64_t receive_queue, send_queue; /* SIOCINQ and SIOCOUTQ; unread bytes count as received */
+        unsigned parked;
+        int tcp_state; /* TCP_ESTABLISHED …, or 0 when it is not TCP */
+};
+
+void socket_status_read(struct socket *socket, struct socket_status *out);

@@ -1,0 +1,530 @@
+/* waiter.c: the calls that wait.
+ *
+ * Each direction of a socket is a lane: calls stand in it in the order they came, and only the first makes system calls.
+ * A call attempts at once when its lane is empty; if that would block, it is parked: it stays in the lane, and this
+ * file's one thread attempts it again when the socket is ready, its retry time has come, or its deadline has passed.
+ *
+ * Sockets are in the epoll edge-triggered, so that a condition that no call can clear (a full error queue) wakes nobody
+ * twice. No edge is lost: an attempt and the parking that follows it happen under the same lane lock, which the waiter
+ * takes before it looks for someone to wake. A socket stays armed until an event finds nobody waiting.
+ *
+ * A parked call's client is watched too, and looked at once more right before each attempt: a call whose client has gone
+ * takes nothing from the kernel. Over TCP the end of the client's stream counts as gone, since a killed client looks the
+ * same; over AF_UNIX a half-close can be told apart, and the call goes on.
+ *
+ * Locks: a lane's, then the waiter's. Ending a wait needs its lane's lock; a wait without a socket needs the waiter's. */
+#include "daemon/sockets/waiter.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "daemon/sockets/cleanup.h"
+#include "daemon/sockets/heap.h"
+#include "daemon/sockets/table.h"
+
+enum { EVENT_BATCH = 256 };
+
+/* What an epoll event is about stands in its data's top two bits; the rest is a ticket. */
+static const uint64_t ABOUT_SOCKET = 0, ABOUT_CLIENT = 1ULL << 63, ABOUT_WAKE_UP = 1ULL << 62;
+
+static const int64_t NS_PER_S = 1000000000, RETRY_UNWATCHABLE_NS = 10000000;
+
+static const uint32_t SOCKET_EVENTS = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+
+static const uint32_t lane_events[DIRECTION_COUNT] = {
+        [DIRECTION_RECEIVE] = EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR,
+        [DIRECTION_SEND] = EPOLLOUT | EPOLLHUP | EPOLLERR,
+};
+
+struct waiter {
+        int epoll_fd, event_fd;
+        pthread_t thread;
+
+        pthread_mutex_t lock; /* guards all below */
+        struct table waits, watched; /* parked calls; sockets in the epoll */
+        struct heap heap;
+        bool shut_down, stopping;
+};
+
+/* Waits that have ended and are yet to be woken, once no lock is held. */
+struct woken {
+        struct wait *first;
+};
+
+int64_t now_ns(void)
+{
+        struct timespec now;
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        return now.tv_sec * NS_PER_S + now.tv_nsec;
+}
+
+static void wake_all(struct woken *woken)
+{
+        for (struct wait *wait = woken->first, *next; wait != NULL; wait = next) {
+                next = wait->wake_next;
+                wait->wake(wait);
+        }
+}
+
+static struct lane *lane_of(const struct wait *wait)
+{
+        return &wait->socket->lanes[wait->direction];
+}
+
+static void lane_append(struct lane *lane, struct wait *wait)
+{
+        wait->next = NULL;
+        wait->previous = lane->last;
+        *(lane->last == NULL ? &lane->first : &lane->last->next) = wait;
+        lane->last = wait;
+        wait->in_lane = true;
+}
+
+static void lane_remove(struct lane *lane, struct wait *wait)
+{
+        *(wait->previous == NULL ? &lane->first : &wait->previous->next) = wait->next;
+        *(wait->next == NULL ? &lane->last : &wait->next->previous) = wait->previous;
+        wait->in_lane = false;
+}
+
+static void interrupt(const struct waiter *waiter)
+{
+        const uint64_t one = 1;
+        /* It can only fail when the counter is full, and then the thread is awake already. */
+        (void)!write(waiter->event_fd, &one, sizeof one);
+}
+
+static void set_due(struct wait *wait)
+{
+        wait->due_ns = wait->deadline_ns;
+        if (wait->retry_ns > 0) {
+                const int64_t retry_at = now_ns() + wait->retry_ns;
+                if (retry_at < wait->due_ns)
+                        wait->due_ns = retry_at;
+        }
+}
+
+/* Has the epoll report the socket. Needs the waiter's lock. */
+static bool arm(struct waiter *waiter, struct socket *socket)
+{
+        if (socket->armed)
+                return true;
+        const bool known = socket->watch_ticket != 0;
+        if (!known)
+                socket->watch_ticket = table_add(&waiter->watched, socket);
+        struct epoll_event event = { .events = SOCKET_EVENTS, .data.u64 = ABOUT_SOCKET | socket->watch_ticket };
+        socket->armed =
+                epoll_ctl(waiter->epoll_fd, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, socket->fd, &event) == 0;
+        if (!socket->armed && !known) {
+                table_remove(&waiter->watched, socket->watch_ticket);
+                socket->watch_ticket = 0;
+        }
+        return socket->armed;
+}
+
+static void disarm(struct waiter *waiter, struct socket *socket)
+{
+        struct epoll_event event = { .events = EPOLLET, .data.u64 = ABOUT_SOCKET | socket->watch_ticket };
+        if (epoll_ctl(waiter->epoll_fd, EPOLL_CTL_MOD, socket->fd, &event) == 0)
+                socket->armed = false;
+}
+
+static void watch_client(struct waiter *waiter, const struct wait *wait)
+{
+        struct epoll_event event = { .events = wait->client_is_local ? 0 : EPOLLRDHUP,
+                .data.u64 = ABOUT_CLIENT | wait->ticket };
+        if (wait->client_fd >= 0)
+                epoll_ctl(waiter->epoll_fd, EPOLL_CTL_ADD, wait->client_fd, &event);
+}
+
+static bool client_is_gone(const struct wait *wait)
+{
+        struct pollfd client = { .fd = wait->client_fd, .events = wait->client_is_local ? 0 : POLLRDHUP };
+        return wait->client_fd >= 0 && poll(&client, 1, 0) > 0;
+}
+
+/* Begins the waiting. Needs the waiter's lock, and the lane's if there is one. */
+static void begin(struct waiter *waiter, struct wait *wait)
+{
+        wait->waiting = true;
+        wait->ticket = table_add(&waiter->waits, wait);
+        if (wait->socket != NULL) {
+                wait->socket->waiting++;
+                lane_of(wait)->parked++;
+                if (!arm(waiter, wait->socket) && wait->retry_ns == 0)
+                        wait->retry_ns = RETRY_UNWATCHABLE_NS;
+        }
+        set_due(wait);
+        heap_add(&waiter->heap, wait);
+        if (heap_first(&waiter->heap) == wait)
+                interrupt(waiter);
+        watch_client(waiter, wait);
+}
+
+/* Ends the waiting, which leaves the call's place in the lane as it is. Needs the same locks. */
+static void finish(struct waiter *waiter, struct wait *wait, enum wait_end end)
+{
+        wait->waiting = false;
+        wait->end = end;
+        table_remove(&waiter->waits, wait->ticket);
+        heap_remove(&waiter->heap, wait);
+        if (wait->client_fd >= 0)
+                epoll_ctl(waiter->epoll_fd, EPOLL_CTL_DEL, wait->client_fd, NULL);
+        if (wait->socket != NULL) {
+                wait->socket->waiting--;
+                lane_of(wait)->parked--;
+        }
+}
+
+/* Ends a parked call for good. Needs the lane's lock. */
+static void end_parked(struct waiter *waiter, struct wait *wait, enum wait_end end, struct woken *woken)
+{
+        pthread_mutex_lock(&waiter->lock);
+        finish(waiter, wait, end);
+        pthread_mutex_unlock(&waiter->lock);
+        lane_remove(lane_of(wait), wait);
+        wait->wake_next = woken->first;
+        woken->first = wait;
+}
+
+/* A parked call that has got its turn, to go on on its owner's thread. Needs the lane's lock. */
+static void hold(struct waiter *waiter, struct wait *wait, struct woken *woken)
+{
+        pthread_mutex_lock(&waiter->lock);
+        finish(waiter, wait, WAIT_FINISHED);
+        pthread_mutex_unlock(&waiter->lock);
+        wait->wake_next = woken->first;
+        woken->first = wait;
+}
+
+/* Attempts the parked calls at the head of the lane, until one must go on waiting. Needs the lane's lock. */
+static void advance(struct waiter *waiter, struct lane *lane, struct woken *woken)
+{
+        for (struct wait *wait; (wait = lane->first) != NULL && wait->waiting;) {
+                if (client_is_gone(wait)) {
+                        end_parked(waiter, wait, WAIT_ABANDONED, woken);
+                        continue;
+                }
+                const enum attempt attempt = wait->attempt(wait);
+                if (attempt == ATTEMPT_AGAIN)
+                        return;
+                if (attempt == ATTEMPT_HOLD)
+                        hold(waiter, wait, woken);
+                else
+                        end_parked(waiter, wait, WAIT_FINISHED, woken);
+        }
+}
+
+/* Leaves the lane, if it stands there, and lets the next one try. Needs the lane's lock. */
+static void leave(struct waiter *waiter, struct wait *wait, struct woken *woken)
+{
+        if (!wait->in_lane)
+                return;
+        lane_remove(lane_of(wait), wait);
+        advance(waiter, lane_of(wait), woken);
+}
+
+/* The lane's lock is held. */
+static enum entry enter(struct waiter *waiter, struct wait *wait, struct woken *woken)
+{
+        struct lane *const lane = lane_of(wait);
+        wait->end = WAIT_CANCELED;
+        if (wait->socket->closed) {
+                leave(waiter, wait, woken);
+                return ENTRY_FINISHED;
+        }
+        const bool has_turn = lane->first == NULL || lane->first == wait;
+        const enum attempt attempt = has_turn ? wait->attempt(wait) : ATTEMPT_AGAIN;
+        wait->end = WAIT_FINISHED;
+        if (attempt == ATTEMPT_FINISHED) {
+                leave(waiter, wait, woken);
+                return ENTRY_FINISHED;
+        }
+        if (!wait->in_lane)
+                lane_append(lane, wait);
+        if (attempt == ATTEMPT_HOLD)
+                return ENTRY_HOLDING;
+        if (!wait->park(wait)) {
+                wait->end = WAIT_TIMED_OUT;
+                leave(waiter, wait, woken);
+                return ENTRY_FINISHED;
+        }
+        pthread_mutex_lock(&waiter->lock);
+        begin(waiter, wait);
+        const bool shut_down = waiter->shut_down;
+        pthread_mutex_unlock(&waiter->lock);
+        if (shut_down)
+                end_parked(waiter, wait, WAIT_SHUTDOWN, woken);
+        return ENTRY_PARKED;
+}
+
+enum entry waiter_enter(struct waiter *waiter, struct wait *wait)
+{
+        struct woken woken = { 0 };
+        struct lane *const lane = lane_of(wait);
+        pthread_mutex_lock(&lane->lock);
+        const enum entry entry = enter(waiter, wait, &woken);
+        pthread_mutex_unlock(&lane->lock);
+        wake_all(&woken);
+        return entry;
+}
+
+void waiter_leave(struct waiter *waiter, struct wait *wait)
+{
+        struct woken woken = { 0 };
+        struct lane *const lane = lane_of(wait);
+        pthread_mutex_lock(&lane->lock);
+        leave(waiter, wait, &woken);
+        pthread_mutex_unlock(&lane->lock);
+        wake_all(&woken);
+}
+
+bool waiter_enter_detached(struct waiter *waiter, struct wait *wait, uint64_t *ticket)
+{
+        if (!wait->park(wait)) {
+                wait->end = WAIT_TIMED_OUT;
+                return false;
+        }
+        pthread_mutex_lock(&waiter->lock);
+        begin(waiter, wait);
+        *ticket = wait->ticket;
+        const bool shut_down = waiter->shut_down;
+        if (shut_down)
+                finish(waiter, wait, WAIT_SHUTDOWN);
+        pthread_mutex_unlock(&waiter->lock);
+        if (shut_down)
+                wait->wake(wait);
+        return true;
+}
+
+/* What a timer, a client's going away, a completion or the shutdown does to one parked call. */
+enum due { DUE_END, DUE_RETRY };
+
+static bool end_by_ticket(struct waiter *waiter, uint64_t ticket, enum due due, enum wait_end end)
+{
+        struct woken woken = { 0 };
+        pthread_mutex_lock(&waiter->lock);
+        struct wait *const wait = table_find(&waiter->waits, ticket);
+        if (wait == NULL || wait->socket == NULL) {
+                if (wait != NULL)
+                        finish(waiter, wait, end);
+                pthread_mutex_unlock(&waiter->lock);
+                if (wait != NULL)
+                        wait->wake(wait);
+                return wait != NULL;
+        }
+        struct socket *socket socket_auto = socket_reference(wait->socket);
+        struct lane *const lane = lane_of(wait);
+        pthread_mutex_unlock(&waiter->lock);
+
+        /* Whoever ends a wait holds its lane's lock: when it is still there under that lock, it stays. */
+        pthread_mutex_lock(&lane->lock);
+        pthread_mutex_lock(&waiter->lock);
+        const bool still = table_find(&waiter->waits, ticket) != NULL;
+        pthread_mutex_unlock(&waiter->lock);
+        if (still && due == DUE_END)
+                end_parked(waiter, wait, end, &woken);
+        if (still)
+                advance(waiter, lane, &woken);
+        pthread_mutex_unlock(&lane->lock);
+        wake_all(&woken);
+        return still;
+}
+
+bool waiter_complete(struct waiter *waiter, uint64_t ticket)
+{
+        return end_by_ticket(waiter, ticket, DUE_END, WAIT_FINISHED);
+}
+
+void waiter_cancel(struct waiter *waiter, struct socket *socket)
+{
+        struct woken woken = { 0 };
+        for (int direction = 0; direction < DIRECTION_COUNT; direction++) {
+                struct lane *const lane = &socket->lanes[direction];
+                LOCK_SCOPE(&lane->lock);
+                for (struct wait *wait = lane->first, *next; wait != NULL; wait = next) {
+                        next = wait->next;
+                        if (wait->waiting)
+                                end_parked(waiter, wait, WAIT_CANCELED, &woken);
+                }
+        }
+        pthread_mutex_lock(&waiter->lock);
+        if (socket->watch_ticket != 0) {
+                epoll_ctl(waiter->epoll_fd, EPOLL_CTL_DEL, socket->fd, NULL);
+                table_remove(&waiter->watched, socket->watch_ticket);
+                socket->watch_ticket = 0;
+        }
+        pthread_mutex_unlock(&waiter->lock);
+        wake_all(&woken);
+}
+
+size_t waiter_count(struct waiter *waiter)
+{
+        LOCK_SCOPE(&waiter->lock);
+        return waiter->heap.count;
+}
+
+void waiter_shut_down(struct waiter *waiter)
+{
+        pthread_mutex_lock(&waiter->lock);
+        waiter->shut_down = true;
+        for (struct wait *wait; (wait = heap_first(&waiter->heap)) != NULL;) {
+                const uint64_t ticket = wait->ticket;
+                pthread_mutex_unlock(&waiter->lock);
+                end_by_ticket(waiter, ticket, DUE_END, WAIT_SHUTDOWN);
+                pthread_mutex_lock(&waiter->lock);
+        }
+        pthread_mutex_unlock(&waiter->lock);
+}
+
+static void on_socket(struct waiter *waiter, uint64_t ticket, uint32_t events)
+{
+        struct socket *socket socket_auto = NULL;
+        pthread_mutex_lock(&waiter->lock);
+        struct socket *const found = table_find(&waiter->watched, ticket);
+        if (found != NULL && found->waiting > 0)
+                socket = socket_reference(found);
+        else if (found != NULL)
+                disarm(waiter, found);
+        pthread_mutex_unlock(&waiter->lock);
+        if (socket == NULL)
+                return;
+        for (int direction = 0; direction < DIRECTION_COUNT; direction++) {
+                struct woken woken = { 0 };
+                struct lane *const lane = &socket->lanes[direction];
+                if ((events & lane_events[direction]) == 0)
+                        continue;
+                pthread_mutex_lock(&lane->lock);
+                advance(waiter, lane, &woken);
+                pthread_mutex_unlock(&lane->lock);
+                wake_all(&woken);
+        }
+}
+
+static void on_event(struct waiter *waiter, const struct epoll_event *event)
+{
+        const uint64_t ticket = event->data.u64 & ~(ABOUT_CLIENT | ABOUT_WAKE_UP);
+        uint64_t count;
+        if ((event->data.u64 & ABOUT_WAKE_UP) != 0)
+                (void)!read(waiter->event_fd, &count, sizeof count);
+        else if ((event->data.u64 & ABOUT_CLIENT) != 0)
+                end_by_ticket(waiter, ticket, DUE_END, WAIT_ABANDONED);
+        else
+                on_socket(waiter, ticket, event->events);
+}
+
+/* The next wait that is due, taken out of the heap's first place if it only wants to be tried again. */
+static bool next_due(struct waiter *waiter, uint64_t *ticket, enum due *due)
+{
+        LOCK_SCOPE(&waiter->lock);
+        struct wait *const wait = heap_first(&waiter->heap);
+        const int64_t now = now_ns();
+        if (wait == NULL || wait->due_ns > now)
+                return false;
+        *ticket = wait->ticket;
+        *due = wait->deadline_ns <= now ? DUE_END : DUE_RETRY;
+        if (*due == DUE_RETRY) {
+                heap_remove(&waiter->heap, wait);
+                set_due(wait);
+                heap_add(&waiter->heap, wait);
+        }
+        return true;
+}
+
+static void run_timers(struct waiter *waiter)
+{
+        uint64_t ticket;
+        enum due due;
+        while (next_due(waiter, &ticket, &due))
+                end_by_ticket(waiter, ticket, due, WAIT_TIMED_OUT);
+}
+
+/* False: stop. *timeout is how long the thread may sleep, *forever that nothing is due. */
+static bool next_timeout(struct waiter *waiter, struct timespec *timeout, bool *forever)
+{
+        LOCK_SCOPE(&waiter->lock);
+        const struct wait *const wait = heap_first(&waiter->heap);
+        int64_t left = wait == NULL ? 0 : wait->due_ns - now_ns();
+        if (left < 0)
+                left = 0;
+        *forever = wait == NULL;
+        *timeout = (struct timespec){ .tv_sec = left / NS_PER_S, .tv_nsec = left % NS_PER_S };
+        return !waiter->stopping;
+}
+
+static void *run(void *argument)
+{
+        struct waiter *const waiter = argument;
+        struct epoll_event events[EVENT_BATCH];
+        struct timespec timeout;
+        bool forever;
+        while (next_timeout(waiter, &timeout, &forever)) {
+                const int count =
+                        epoll_pwait2(waiter->epoll_fd, events, EVENT_BATCH, forever ? NULL : &timeout, NULL);
+                for (int i = 0; i < count; i++)
+                        on_event(waiter, &events[i]);
+                run_timers(waiter);
+        }
+        return NULL;
+}
+
+static void release(struct waiter *waiter)
+{
+        if (waiter->epoll_fd >= 0)
+                close(waiter->epoll_fd);
+        if (waiter->event_fd >= 0)
+                close(waiter->event_fd);
+        table_free(&waiter->waits);
+        table_free(&waiter->watched);
+        heap_free(&waiter->heap);
+        pthread_mutex_destroy(&waiter->lock);
+        free(waiter);
+}
+
+/* Signals are main's alone. */
+static bool start_thread(struct waiter *waiter)
+{
+        sigset_t all, before;
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &before);
+        const int error = pthread_create(&waiter->thread, NULL, run, waiter);
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+        errno = error;
+        return error == 0;
+}
+
+struct waiter *waiter_new(size_t capacity)
+{
+        struct waiter *const waiter = calloc(1, sizeof *waiter);
+        if (waiter == NULL)
+                return NULL;
+        pthread_mutex_init(&waiter->lock, NULL);
+        waiter->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+        waiter->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        struct epoll_event event = { .events = EPOLLIN, .data.u64 = ABOUT_WAKE_UP };
+        if (waiter->epoll_fd < 0 || waiter->event_fd < 0 || !table_init(&waiter->waits, (uint32_t)capacity) ||
+                !table_init(&waiter->watched, (uint32_t)capacity) || !heap_init(&waiter->heap, capacity) ||
+                epoll_ctl(waiter->epoll_fd, EPOLL_CTL_ADD, waiter->event_fd, &event) != 0 ||
+                !start_thread(waiter)) {
+                release(waiter);
+                return NULL;
+        }
+        return waiter;
+}
+
+void waiter_free(struct waiter *waiter)
+{
+        if (waiter == NULL)
+                return;
+        pthread_mutex_lock(&waiter->lock);
+        waiter->stopping = true;
+        pthread_mutex_unlock(&waiter->lock);
+        interrupt(waiter);
+        pthread_join(waiter->thread, NULL);
+        release(waiter);
+}

@@ -1,0 +1,252 @@
+/* call.c: a call's beginning: its socket, its parameters from query, JSON and raw body, and their decoding. */
+#include "api/call.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "api/base64.h"
+#include "api/json_body.h"
+
+/* Timeouts may be given in any size, and are capped. */
+static const struct field common_rows[] = {
+        FIELD(struct common, timeout_ms,
+                "How long the call may wait, in milliseconds; 0: not at all. Longer than the daemon's maximum is cut to "
+                "it. Absent: SO_RCVTIMEO or SO_SNDTIMEO of the socket if set, else the daemon's default.",
+                .min = 0, .max = INT64_MAX, .fallback = -1, .example = "5000"),
+        FIELD(struct common, expect,
+                "Names of errnos that are the expected outcome: they become a 200, and anything else, success too, a "
+                "422.",
+                .schema = "{\"type\":\"array\",\"items\":{\"type\":\"string\"},\"maxItems\":64}",
+                .example = "[\"ECONNREFUSED\"]"),
+};
+
+const struct fields common_fields = FIELDS(struct common, common_rows);
+
+/* What an operation has of them: all, all but the timeout, or none. */
+static const struct fields no_wait_fields = { .rows = common_rows + 1, .count = 1, .size = sizeof(struct common) };
+static const struct fields no_common_fields = { .rows = common_rows, .count = 0, .size = sizeof(struct common) };
+
+static bool may_wait(const struct operation *operation)
+{
+        static const char *const others[] = { "socket_create", "getaddrinfo", "getnameinfo", "socket_bind" };
+        for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+                if (strcmp(operation->name, others[i]) == 0)
+                        return true;
+        return operation->turn != TURN_NONE;
+}
+
+static const struct fields *common_of(const struct operation *operation)
+{
+        if (may_wait(operation))
+                return &common_fields;
+        return operation->method == METHOD_POST ? &no_wait_fields : &no_common_fields;
+}
+
+bool common_applies(const struct operation *operation, const struct field *field)
+{
+        const struct fields *const common = common_of(operation);
+        return field >= common->rows && field < common->rows + common->count;
+}
+
+/* The call's problem, made when the first one is noted; NULL without memory. */
+static struct problem *make_problem(struct call *call)
+{
+        call->result.kind = RESULT_UNSOUND;
+        if (call->problem == NULL)
+                call->problem = arena_allocate(&call->arena, sizeof *call->problem);
+        return call->problem;
+}
+
+struct result call_unsound(struct call *call, const char *parameter, const char *format, ...)
+{
+        char detail[PROBLEM_DETAIL_SIZE];
+        va_list arguments;
+        va_start(arguments, format);
+        vsnprintf(detail, sizeof detail, format, arguments);
+        va_end(arguments);
+        struct problem *const problem = make_problem(call);
+        if (problem != NULL)
+                problem_set(problem, PROBLEM_UNSOUND_REQUEST, parameter, "%s", detail);
+        return call->result;
+}
+
+static bool begin_decoder(struct call *call, struct decoder *decoder)
+{
+        *decoder = (struct decoder){ .arena = &call->arena, .problem = make_problem(call) };
+        return decoder->problem != NULL;
+}
+
+/* Decoding went well: there is no problem after all. */
+static bool end_decoder(struct call *call)
+{
+        call->problem = NULL;
+        call->result.kind = RESULT_DONE;
+        return true;
+}
+
+bool call_begin(struct call *call, struct service *service, const struct operation *operation, const char *id)
+{
+        call->service = service;
+        call->operation = operation;
+        call->started_ns = now_ns();
+        call->request = arena_allocate(&call->arena, operation->request->size);
+        call->reply = arena_allocate(&call->arena, operation->reply->size);
+        if (call->request == NULL || call->reply == NULL) {
+                call->result = refused("malloc", ENOMEM);
+                return false;
+        }
+        if (service->shutting_down && strncmp(operation->path, "/v1/", 4) == 0) {
+                call->result.kind = RESULT_SHUTDOWN;
+                return false;
+        }
+        if (!operation_has_id(operation))
+                return true;
+        call->socket = registry_find(service->registry, id);
+        if (call->socket == NULL)
+                call->result.kind = RESULT_UNKNOWN;
+        return call->socket != NULL;
+}
+
+static bool add_parameter(struct call *call, struct decoder *decoder, const char *name, json_t *value)
+{
+        if (call->parameters == NULL)
+                call->parameters = json_object();
+        if (json_object_get(call->parameters, name) != NULL) {
+                json_decref(value);
+                return decoder_fail(decoder, name, "is given twice");
+        }
+        if (json_object_set_new_nocheck(call->parameters, name, value) != 0)
+                return decoder_fail_memory(decoder);
+        return end_decoder(call);
+}
+
+bool call_add_query(struct call *call, const char *name, const char *text, size_t size)
+{
+        struct decoder decoder;
+        if (!begin_decoder(call, &decoder))
+                return false;
+        const struct field *field = fields_find(call->operation->request, name);
+        if (field == NULL)
+                field = fields_find(common_of(call->operation), name);
+        /* What no field knows is refused when all is decoded, with the nearest name. */
+        json_t *const value = field == NULL ? json_null()
+                                            : field_value_from_query(&decoder, field, text == NULL ? "" : text, size);
+        if (value == NULL)
+                return false;
+        const char *const kept = json_string(name) == NULL ? "parameter" : name;
+        return add_parameter(call, &decoder, kept, value);
+}
+
+static bool decode_payload(struct call *call, struct decoder *decoder, const char *text, size_t size)
+{
+        uint8_t *const bytes = malloc(base64_decoded_size(size));
+        if (bytes == NULL || !arena_adopt(&call->arena, bytes))
+                return decoder_fail_memory(decoder);
+        size_t used;
+        if (!base64_decode(text, size, bytes, &used))
+                return decoder_fail(decoder, "data", "is not base64 (RFC 4648, section 4, padded, without blanks)");
+        call->payload = (struct binary){ .bytes = bytes, .size = used, .given = true };
+        return true;
+}
+
+bool call_add_json(struct call *call, char *body, size_t size)
+{
+        struct decoder decoder;
+        if (!begin_decoder(call, &decoder))
+                return false;
+        json_t *members = NULL;
+        struct json_span payload;
+        if (!json_body_read(body, size, &members, &payload, decoder.problem))
+                return false;
+        if (payload.size > 0 && fields_payload(call->operation->request) != NULL &&
+                !decode_payload(call, &decoder, payload.text, payload.size)) {
+                json_decref(members);
+                return false;
+        }
+        if (call->parameters == NULL) {
+                call->parameters = members;
+                return end_decoder(call);
+        }
+        const char *name;
+        json_t *value;
+        json_object_foreach (members, name, value)
+                if (!add_parameter(call, &decoder, name, json_incref(value))) {
+                        json_decref(members);
+                        return false;
+                }
+        json_decref(members);
+        return end_decoder(call);
+}
+
+bool call_add_raw(struct call *call, const uint8_t *bytes, size_t size)
+{
+        call->payload = (struct binary){ .bytes = bytes, .size = size, .given = true };
+        if (json_object_get(call->parameters, "data") == NULL && json_object_get(call->parameters, "text") == NULL)
+                return true;
+        call_unsound(call, "data", "is given twice: as a parameter and as the body");
+        return false;
+}
+
+static bool decode_expect(struct call *call, struct decoder *decoder)
+{
+        static const struct field row = { .name = "expect", .names = &errno_names };
+        json_t *const list = call->common.expect.json;
+        if (list == NULL)
+                return true;
+        /* In a query string: "ECONNREFUSED" or "ECONNREFUSED,EPIPE". */
+        if (!json_is_array(list))
+                return decoder_fail(decoder, "expect", "must be a list of errno names");
+        call->expect_count = json_array_size(list);
+        call->expect = arena_allocate(&call->arena, (call->expect_count + 1) * sizeof *call->expect);
+        if (call->expect == NULL)
+                return decoder_fail_memory(decoder);
+        for (size_t i = 0; i < call->expect_count; i++)
+                if (!decode_constant(decoder, &row, json_array_get(list, i), &call->expect[i]))
+                        return false;
+        return true;
+}
+
+/* "?expect=ECONNREFUSED,EPIPE" stands for the list. */
+static void split_expect(struct call *call)
+{
+        const json_t *const text = json_object_get(call->parameters, "expect");
+        if (!json_is_string(text))
+                return;
+        json_t *const list = json_array();
+        const char *rest = json_string_value(text);
+        while (*rest != '\0') {
+                const size_t size = strcspn(rest, ",");
+                json_array_append_new(list, json_stringn(rest, size));
+                rest += size + (rest[size] == ',');
+        }
+        json_object_set_new(call->parameters, "expect", list);
+}
+
+bool call_decode(struct call *call)
+{
+        struct decoder decoder;
+        const struct operation *const operation = call->operation;
+        if (!begin_decoder(call, &decoder))
+                return false;
+        split_expect(call);
+        call->common.timeout_ms = -1;
+        if (!fields_decode(&decoder, operation->request, call->request, common_of(operation), &call->common,
+                    call->parameters) ||
+                !decode_expect(call, &decoder))
+                return false;
+        const struct field *const field = fields_payload(operation->request);
+        if (field != NULL) {
+                struct payload *const payload = (struct payload *)((char *)call->request + field->offset);
+                /* Requests only read their payload. */
+                if (call->payload.given)
+                        *payload = (struct payload){ .bytes = (uint8_t *)(uintptr_t)call->payload.bytes,
+                                .size = call->payload.size,
+                                .given = true };
+                if (!payload->given && !call->streamed)
+                        return decoder_fail(&decoder, "data", "is missing: what is to be sent, as data, text or body");
+        } else if (call->payload.given) {
+                return decoder_fail(&decoder, "body", "must be JSON: the operation takes no payload");
+        }
+        return end_decoder(call);
+}

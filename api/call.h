@@ -1,0 +1,130 @@
+/* call.h: one request to run one operation, from decoding to its reply. Knows nothing of HTTP's wire. */
+#pragma once
+
+#include "api/operation.h"
+#include "daemon/sockets/registry.h"
+#include "daemon/sockets/waiter.h"
+
+struct goal;
+struct lookup;
+
+/* What all calls work on. Constant once the daemon serves. */
+struct service {
+        struct registry *registry;
+        struct waiter *waiter;
+        int64_t default_timeout_ms, max_timeout_ms;
+        size_t max_body_size;
+        _Atomic bool shutting_down;
+};
+
+/* The parameters that many operations share. */
+struct common {
+        int64_t timeout_ms; /* -1: not given */
+        struct value expect;
+};
+
+/* One thread works on a call at a time: its owner's, or, while it is parked, the waiter's. */
+struct call {
+        struct service *service;
+        const struct operation *operation;
+        struct arena arena;
+        json_t *parameters; /* requests point into it */
+        void *request;      /* operation->request's struct, in the arena */
+        void *reply;        /* operation->reply's struct, in the arena */
+        struct common common;
+        struct socket *socket; /* of a path with {id}, or the one being made; a reference */
+        struct binary payload; /* what stood outside the JSON: a raw body, or the text that was cut out */
+        bool raw_reply;        /* the caller asked for application/octet-stream */
+        bool streamed;         /* the payload is handed over, or taken, piece by piece */
+
+        struct result result;
+        struct problem *problem; /* in the arena; NULL: the result says it all */
+        struct wait wait;
+        bool parked;
+        struct lookup *lookup;  /* a name resolution, or NULL */
+        int64_t started_ns;
+        bool begun;             /* a connect(2) is under way */
+        size_t reserved;        /* sockets that the registry keeps room for, until they are published */
+        uint64_t created;       /* for Location: 0, or the new socket's number */
+        struct { uint8_t *bytes; size_t size, used; } piece;
+        struct goal *goal;      /* of a recv with `until`, in the arena */
+        int *expect;            /* errnos that the caller expects, in the arena */
+        size_t expect_count;
+
+        /* Set by the owner before call_begin(). suspend() is called each time that the call parks, on the owner's
+         * thread; the call must not be touched from then until resume(), which comes once, on any thread. */
+        void (*suspend)(struct call *call);
+        void (*resume)(struct call *call);
+        int client_fd; /* -1: none to watch */
+        bool client_is_local;
+};
+
+enum call_state { CALL_DONE, CALL_PARKED };
+
+/* Where a request is unsound, these return false, and the call may only be replied to. The struct comes zeroed but for
+ * what its owner sets. */
+bool call_begin(struct call *call, struct service *service, const struct operation *operation, const char *id);
+
+/* Adds a parameter of the query string. `text` may be NULL (a bare name). */
+bool call_add_query(struct call *call, const char *name, const char *text, size_t size);
+
+/* Adds a JSON body's parameters. The body is changed; it must live as long as the call. */
+bool call_add_json(struct call *call, char *body, size_t size);
+
+/* Adds a raw body, which must live as long as the call. */
+bool call_add_raw(struct call *call, const uint8_t *bytes, size_t size);
+
+/* Decodes what was added. */
+bool call_decode(struct call *call);
+
+/* Whether a raw body goes to the socket as it comes, and whether a raw reply is taken from it as it comes. */
+bool call_streams_in(const struct call *call);
+bool call_streams_out(const struct call *call);
+
+/* The flags of a stream's system calls, and how many bytes a raw reply will have (UINT64_MAX: till the end). */
+int call_stream_flags(const struct call *call);
+uint64_t call_stream_size(const struct call *call);
+
+/* Runs it, or goes on after resume(). */
+enum call_state call_run(struct call *call);
+
+/* Streams: sends some of the bytes; goes on after resume() when called again. CALL_DONE: *used bytes are sent, or
+ * call->result failed. */
+enum call_state call_send_piece(struct call *call, const uint8_t *bytes, size_t size, size_t *used);
+
+/* Streams: receives some bytes, or with no room only waits for them. CALL_DONE: *used bytes are received, 0 at the end of
+ * the stream, or call->result failed. */
+enum call_state call_receive_piece(struct call *call, uint8_t *bytes, size_t size, size_t *used);
+
+struct call_reply {
+        int status;
+        const char *media;    /* content type; NULL: no body */
+        uint8_t *body;        /* from malloc(), the caller's now */
+        size_t size;
+        char location[64];    /* "" or a path */
+        char *members;        /* beside a raw body: the other members as JSON; the caller's now; or NULL */
+};
+
+/* The reply to a call that is done. False without memory. */
+bool call_reply(struct call *call, struct call_reply *out);
+
+/* The errno's name of a call that the kernel refused, for logs; or NULL. */
+const char *call_errno_name(const struct call *call);
+
+/* Releases all that the call holds; the struct itself is its owner's. */
+void call_release(struct call *call);
+
+/* For run functions: notes what is wrong with a parameter. */
+struct result call_unsound(struct call *call, const char *parameter, const char *format, ...)
+        __attribute__((format(printf, 3, 4)));
+
+/* The parameters that many operations share; common_applies says whether a row has one of them. */
+extern const struct fields common_fields;
+bool common_applies(const struct operation *operation, const struct field *field);
+
+/* For run functions: start a name resolution and park the call (WAIT), or say why that cannot be. The run function is
+ * called again with call->lookup complete. */
+struct addrinfo;
+struct result call_lookup_names(
+        struct call *call, const char *host, const char *service, const struct addrinfo *hints);
+struct result call_lookup_address(struct call *call, const struct address *address, int flags);

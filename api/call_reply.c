@@ -1,0 +1,220 @@
+/* call_reply.c: the reply to a call that is done: JSON with the payload spliced in, raw bytes, or a problem. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/base64.h"
+#include "api/call.h"
+
+enum { SMALL_JSON_SIZE = 512 };
+
+static json_int_t duration_us(const struct call *call)
+{
+        return (now_ns() - call->started_ns) / 1000;
+}
+
+/* The object as text after `before` free bytes; its own first byte, the brace, falls on the last of them. */
+static char *print_object(const json_t *object, size_t before, size_t *size)
+{
+        size_t room = SMALL_JSON_SIZE;
+        char *text = malloc(before + room);
+        if (text == NULL)
+                return NULL;
+        size_t needed = json_dumpb(object, text + before, room, JSON_COMPACT);
+        if (needed > room) {
+                free(text);
+                room = needed;
+                text = malloc(before + room);
+                if (text == NULL)
+                        return NULL;
+                needed = json_dumpb(object, text + before, room, JSON_COMPACT);
+        }
+        *size = before + needed;
+        return text;
+}
+
+/* {"data":"…", and then the object's members: a payload never goes through the JSON library, which would copy and check
+ * it several times. */
+static bool print_with_payload(const json_t *object, const struct payload *payload, struct call_reply *out)
+{
+        static const char opening[] = "{\"data\":\"", closing[] = "\",";
+        enum { OPENING = sizeof opening - 1, CLOSING = sizeof closing - 1 };
+        const size_t before = OPENING + base64_encoded_size(payload->size) + CLOSING;
+        /* The object has members, duration_us at least; its brace is written over by the closing's last byte. */
+        char *const text = print_object(object, before - 1, &out->size);
+        if (text == NULL)
+                return false;
+        memcpy(text, opening, OPENING);
+        const size_t encoded = base64_encode(payload->bytes, payload->size, text + OPENING);
+        memcpy(text + OPENING + encoded, closing, CLOSING);
+        out->body = (uint8_t *)text;
+        return true;
+}
+
+static bool reply_json(const json_t *object, int status, const char *media, struct call_reply *out)
+{
+        out->status = status;
+        out->media = media;
+        out->body = object == NULL ? NULL : (uint8_t *)print_object(object, 0, &out->size);
+        return out->body != NULL;
+}
+
+static const struct payload *reply_payload(const struct call *call)
+{
+        const struct field *const field = fields_payload(call->operation->reply);
+        return field == NULL ? NULL : (const struct payload *)((const char *)call->reply + field->offset);
+}
+
+static bool reply_raw(json_t *members, const struct payload *payload, struct call_reply *out)
+{
+        out->media = "application/octet-stream";
+        out->body = malloc(payload->size + 1);
+        out->members = json_dumps(members, JSON_COMPACT | JSON_ENSURE_ASCII);
+        out->size = payload->size;
+        if (out->body == NULL || out->members == NULL)
+                return false;
+        if (payload->size > 0)
+                memcpy(out->body, payload->bytes, payload->size);
+        return true;
+}
+
+static bool reply_document(const struct call *call, struct call_reply *out)
+{
+        const struct fields *const fields = call->operation->reply;
+        const struct text *const text = (const struct text *)((const char *)call->reply + fields->rows[0].offset);
+        out->media = fields->media;
+        out->size = text->size;
+        out->body = malloc(text->size + 1);
+        if (out->body != NULL)
+                memcpy(out->body, text->bytes, text->size);
+        return out->body != NULL;
+}
+
+static bool reply_success(struct call *call, struct call_reply *out)
+{
+        const struct operation *const operation = call->operation;
+        out->status = operation->success;
+        if (call->created != 0) {
+                char id[SOCKET_ID_SIZE];
+                registry_format_id(call->service->registry, call->created, id);
+                snprintf(out->location, sizeof out->location, "/v1/sockets/%s", id);
+        }
+        if (operation->success == 204)
+                return true;
+        if (operation->reply->media != NULL)
+                return reply_document(call, out);
+        json_t *const members = fields_encode(operation->reply, call->reply);
+        if (members == NULL || json_object_set_new_nocheck(members, "duration_us", json_integer(duration_us(call))) != 0)
+                return false;
+        const struct payload *const payload = reply_payload(call);
+        bool done;
+        out->media = "application/json";
+        if (payload != NULL && call->raw_reply)
+                done = reply_raw(members, payload, out);
+        else if (payload != NULL)
+                done = print_with_payload(members, payload, out);
+        else
+                done = reply_json(members, out->status, out->media, out);
+        json_decref(members);
+        return done;
+}
+
+/* What a call that failed halfway has done all the same. */
+static void add_progress(const struct call *call, json_t *object)
+{
+        const struct fields *const fields = call->operation->reply;
+        json_t *const members = fields_encode(fields, call->reply);
+        for (size_t i = 0; i < fields->count; i++) {
+                json_t *const value = json_object_get(members, fields->rows[i].name);
+                if (fields->rows[i].progress && json_integer_value(value) > 0)
+                        json_object_set(object, fields->rows[i].name, value);
+        }
+        json_decref(members);
+}
+
+static bool reply_problem(const struct call *call, const struct problem *problem, struct call_reply *out)
+{
+        json_t *const object = problem_to_json(problem);
+        if (object == NULL)
+                return false;
+        if (problem->kind == PROBLEM_ERRNO)
+                add_progress(call, object);
+        json_object_set_new(object, "duration_us", json_integer(duration_us(call)));
+        const bool done = reply_json(object, problem_status(problem), "application/problem+json", out);
+        json_decref(object);
+        return done;
+}
+
+static bool expects(const struct call *call, int error)
+{
+        for (size_t i = 0; i < call->expect_count; i++)
+                if (call->expect[i] == error)
+                        return true;
+        return false;
+}
+
+/* The caller expected an errno, and it came. */
+static bool reply_expected(const struct call *call, struct call_reply *out)
+{
+        json_t *const object = json_object();
+        if (object == NULL)
+                return false;
+        problem_add_errno(object, &call->result);
+        add_progress(call, object);
+        json_object_set_new(object, "duration_us", json_integer(duration_us(call)));
+        const bool done = reply_json(object, 200, "application/json", out);
+        json_decref(object);
+        return done;
+}
+
+/* The caller expected an errno, and got another outcome. A success stands in the problem, so that nothing is lost. */
+static bool reply_unexpected(struct call *call, struct call_reply *out)
+{
+        struct problem problem = { 0 };
+        if (call->result.kind == RESULT_DONE) {
+                problem_set(&problem, PROBLEM_UNEXPECTED_OUTCOME, NULL, "The call succeeded.");
+                struct call_reply success = { 0 };
+                call->raw_reply = false;
+                if (!reply_success(call, &success))
+                        return false;
+                json_t *const outcome =
+                        success.body == NULL ? json_null() : json_loadb((char *)success.body, success.size, 0, NULL);
+                free(success.body);
+                problem.extra = json_pack("{s:o}", "outcome", outcome);
+        } else {
+                problem_set(&problem, PROBLEM_UNEXPECTED_OUTCOME, NULL, "The call failed with %s.",
+                        call_errno_name(call));
+                problem.extra = json_object();
+                problem_add_errno(problem.extra, &call->result);
+                json_object_del(problem.extra, "title");
+                add_progress(call, problem.extra);
+        }
+        const bool done = reply_problem(call, &problem, out);
+        json_decref(problem.extra);
+        return done;
+}
+
+const char *call_errno_name(const struct call *call)
+{
+        if (call->result.kind != RESULT_REFUSED)
+                return NULL;
+        return name_of(call->result.error < 0 ? &eai_names : &errno_names, call->result.error);
+}
+
+bool call_reply(struct call *call, struct call_reply *out)
+{
+        *out = (struct call_reply){ 0 };
+        const bool outcome = call->result.kind == RESULT_DONE || call->result.kind == RESULT_REFUSED;
+        if (outcome && call->problem == NULL && call->expect != NULL)
+                return call->result.kind == RESULT_REFUSED && expects(call, call->result.error)
+                        ? reply_expected(call, out)
+                        : reply_unexpected(call, out);
+        if (call->problem != NULL)
+                return reply_problem(call, call->problem, out);
+        if (call->result.kind == RESULT_DONE)
+                return reply_success(call, out);
+        struct problem problem = { 0 };
+        problem_from_result(&problem, &call->result);
+        return reply_problem(call, &problem, out);
+}

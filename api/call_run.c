@@ -1,0 +1,304 @@
+/* call_run.c: a call's running: name resolution, attempts, waiting and streams. */
+#include "api/call.h"
+
+#include <netdb.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "api/record.h"
+#include "daemon/sockets/lookup.h"
+#include "daemon/sockets/receive.h"
+
+static const int64_t NS_PER_MS = 1000000;
+
+static struct call *call_of(struct wait *wait)
+{
+        return (struct call *)((char *)wait - offsetof(struct call, wait));
+}
+
+/* "recv" of "socket_recv": what a call is named that has not got as far as its system call. */
+static const char *system_call_name(const struct operation *operation)
+{
+        static const char prefix[] = "socket_";
+        if (strcmp(operation->name, "socket_create") == 0)
+                return "connect";
+        const bool has_prefix = strncmp(operation->name, prefix, sizeof prefix - 1) == 0;
+        return operation->name + (has_prefix ? sizeof prefix - 1 : 0);
+}
+
+static int64_t socket_timeout_ms(const struct call *call)
+{
+        struct timeval time = { 0 };
+        socklen_t size = sizeof time;
+        const int option = call->wait.direction == DIRECTION_RECEIVE ? SO_RCVTIMEO : SO_SNDTIMEO;
+        if (call->wait.socket != NULL &&
+                getsockopt(call->wait.socket->fd, SOL_SOCKET, option, &time, &size) == 0 &&
+                (time.tv_sec != 0 || time.tv_usec != 0))
+                return time.tv_sec * 1000 + (time.tv_usec + 999) / 1000;
+        return call->service->default_timeout_ms;
+}
+
+/* A stream's deadline is for each wait; any other call has one for all of its waits. */
+static bool park(struct wait *wait)
+{
+        struct call *const call = call_of(wait);
+        int64_t timeout_ms = call->common.timeout_ms >= 0 ? call->common.timeout_ms : socket_timeout_ms(call);
+        if (timeout_ms > call->service->max_timeout_ms)
+                timeout_ms = call->service->max_timeout_ms;
+        const int64_t now = now_ns();
+        wait->deadline_ns = (call->streamed ? now : call->started_ns) + timeout_ms * NS_PER_MS;
+        if (timeout_ms == 0 || wait->deadline_ns <= now)
+                return false;
+        call->parked = true;
+        call->suspend(call);
+        return true;
+}
+
+static void wake(struct wait *wait)
+{
+        struct call *const call = call_of(wait);
+        call->resume(call);
+}
+
+static enum attempt attempt_run(struct wait *wait)
+{
+        struct call *const call = call_of(wait);
+        const struct result result = call->operation->run(call);
+        if (result.kind == RESULT_WAIT)
+                return ATTEMPT_AGAIN;
+        call->result = result;
+        return ATTEMPT_FINISHED;
+}
+
+/* How a wait that did not come to an attempt's end is answered. */
+static void end_early(struct call *call)
+{
+        const char *const name = system_call_name(call->operation);
+        const bool connecting = strcmp(name, "connect") == 0;
+        const struct result results[] = {
+                [WAIT_TIMED_OUT] = { .kind = RESULT_REFUSED, .call = name, .timed_out = true,
+                        .error = connecting ? ETIMEDOUT : EAGAIN,
+                        .detail = "the deadline passed before the call could be done" },
+                [WAIT_CANCELED] = { .kind = RESULT_REFUSED, .call = name, .error = ECANCELED,
+                        .detail = "the socket was closed while the call waited" },
+                [WAIT_ABANDONED] = { .kind = RESULT_REFUSED, .call = name, .error = ECANCELED,
+                        .detail = "the client ended its connection while the call waited" },
+                [WAIT_SHUTDOWN] = { .kind = RESULT_SHUTDOWN },
+        };
+        if (call->wait.end != WAIT_FINISHED)
+                call->result = results[call->wait.end];
+}
+
+static void prepare_wait(struct call *call, enum attempt (*attempt)(struct wait *))
+{
+        call->wait.client_fd = call->client_fd;
+        call->wait.client_is_local = call->client_is_local;
+        call->wait.attempt = attempt;
+        call->wait.park = park;
+        call->wait.wake = wake;
+}
+
+static enum call_state enter_lane(struct call *call, enum direction direction)
+{
+        prepare_wait(call, attempt_run);
+        call->wait.socket = call->socket;
+        call->wait.direction = direction;
+        if (waiter_enter(call->service->waiter, &call->wait) == ENTRY_PARKED)
+                return CALL_PARKED;
+        end_early(call);
+        return CALL_DONE;
+}
+
+/* Takes over the lookup, and parks the call until it is complete. The owner's thread is the only one to touch the call
+ * until it returns, so the lookup may be started last. */
+static struct result await_lookup(struct call *call, struct lookup *lookup, const char *name)
+{
+        uint64_t ticket;
+        if (lookup == NULL)
+                return refused(name, ENOMEM);
+        call->lookup = lookup;
+        prepare_wait(call, NULL);
+        call->wait.socket = NULL;
+        if (!waiter_enter_detached(call->service->waiter, &call->wait, &ticket)) {
+                end_early(call);
+                return call->result;
+        }
+        lookup_start(lookup, call->service->waiter, ticket);
+        return WAIT;
+}
+
+struct result call_lookup_names(
+        struct call *call, const char *host, const char *service, const struct addrinfo *hints)
+{
+        return await_lookup(call, lookup_new_names(host, service, hints), "getaddrinfo");
+}
+
+struct result call_lookup_address(struct call *call, const struct address *address, int flags)
+{
+        return await_lookup(call, lookup_new_address(address, flags), "getnameinfo");
+}
+
+/* An address of the request that still is a host's name, or NULL. */
+static struct address *unresolved_address(const struct call *call)
+{
+        const struct fields *const fields = call->operation->request;
+        for (size_t i = 0; i < fields->count; i++) {
+                if (fields->rows[i].kind != FIELD_ADDRESS)
+                        continue;
+                struct address *const address = (struct address *)((char *)call->request + fields->rows[i].offset);
+                if (address->given && address->name[0] != '\0')
+                        return address;
+        }
+        return NULL;
+}
+
+/* The family that a name is to be resolved in: the socket's, or the one that is to be made. */
+static int family_of(const struct call *call)
+{
+        if (call->socket != NULL)
+                return call->socket->family;
+        if (call->operation->request == &socket_create_request_fields)
+                return ((const struct socket_create_request *)call->request)->family;
+        return AF_UNSPEC;
+}
+
+/* Resolves every host name in the request, one after the other. */
+static struct result resolve(struct call *call)
+{
+        for (struct address *address; (address = unresolved_address(call)) != NULL;) {
+                if (call->lookup == NULL) {
+                        const struct addrinfo hints = { .ai_family = family_of(call), .ai_socktype = SOCK_STREAM };
+                        return call_lookup_names(call, address->name, NULL, &hints);
+                }
+                const struct result result = lookup_first_address(call->lookup, address->port, address);
+                lookup_release(call->lookup);
+                call->lookup = NULL;
+                TRY(result);
+        }
+        return DONE;
+}
+
+/* Runs an operation without a turn. socket_create takes one when it goes on to connect. */
+static enum call_state run_unordered(struct call *call)
+{
+        const struct result result = call->operation->run(call);
+        if (result.kind != RESULT_WAIT) {
+                call->result = result;
+                return CALL_DONE;
+        }
+        return result.call == NULL ? CALL_PARKED : enter_lane(call, DIRECTION_SEND);
+}
+
+enum call_state call_run(struct call *call)
+{
+        if (call->parked) {
+                call->parked = false;
+                end_early(call);
+                if (call->wait.end != WAIT_FINISHED || call->wait.socket != NULL)
+                        return CALL_DONE;
+        }
+        const struct result resolved = resolve(call);
+        if (resolved.kind == RESULT_WAIT)
+                return CALL_PARKED;
+        if (resolved.kind != RESULT_DONE) {
+                call->result = resolved;
+                return CALL_DONE;
+        }
+        if (call->operation->turn == TURN_NONE)
+                return run_unordered(call);
+        return enter_lane(call, call->operation->turn == TURN_SEND ? DIRECTION_SEND : DIRECTION_RECEIVE);
+}
+
+/* Streams. The owner's buffers are only touched on its own thread: a parked attempt just gets the turn back. */
+
+static enum attempt attempt_send_piece(struct wait *wait)
+{
+        struct call *const call = call_of(wait);
+        if (wait->waiting)
+                return ATTEMPT_HOLD;
+        const int flags = call_stream_flags(call);
+        struct sent *const reply = call->reply;
+        const ssize_t sent = send(call->socket->fd, call->piece.bytes, call->piece.size,
+                flags | MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (sent < 0 && (errno == EAGAIN || errno == EINTR) && (flags & MSG_DONTWAIT) == 0)
+                return ATTEMPT_AGAIN;
+        call->result = check("send", sent);
+        if (sent < 0)
+                return ATTEMPT_FINISHED;
+        call->piece.used = (size_t)sent;
+        call->socket->sent_bytes += (size_t)sent;
+        reply->sent += (size_t)sent;
+        return ATTEMPT_HOLD;
+}
+
+static enum attempt attempt_receive_piece(struct wait *wait)
+{
+        struct call *const call = call_of(wait);
+        if (wait->waiting)
+                return ATTEMPT_HOLD;
+        call->result = receive_piece(call->socket, call->piece.bytes, call->piece.size, call_stream_flags(call),
+                &call->piece.used);
+        if (call->result.kind == RESULT_WAIT)
+                return ATTEMPT_AGAIN;
+        return call->result.kind == RESULT_DONE && call->piece.used > 0 ? ATTEMPT_HOLD : ATTEMPT_FINISHED;
+}
+
+static enum call_state run_piece(struct call *call, size_t *used)
+{
+        *used = 0;
+        call->piece.used = 0;
+        if (call->parked) {
+                call->parked = false;
+                end_early(call);
+                if (call->wait.end != WAIT_FINISHED) {
+                        waiter_leave(call->service->waiter, &call->wait);
+                        return CALL_DONE;
+                }
+        }
+        if (waiter_enter(call->service->waiter, &call->wait) == ENTRY_PARKED)
+                return CALL_PARKED;
+        end_early(call);
+        *used = call->piece.used;
+        return CALL_DONE;
+}
+
+enum call_state call_send_piece(struct call *call, const uint8_t *bytes, size_t size, size_t *used)
+{
+        prepare_wait(call, attempt_send_piece);
+        call->wait.socket = call->socket;
+        call->wait.direction = DIRECTION_SEND;
+        /* send() only reads them. */
+        call->piece.bytes = (uint8_t *)(uintptr_t)bytes;
+        call->piece.size = size;
+        return run_piece(call, used);
+}
+
+enum call_state call_receive_piece(struct call *call, uint8_t *bytes, size_t size, size_t *used)
+{
+        prepare_wait(call, attempt_receive_piece);
+        call->wait.socket = call->socket;
+        call->wait.direction = DIRECTION_RECEIVE;
+        call->piece.bytes = bytes;
+        call->piece.size = size;
+        return run_piece(call, used);
+}
+
+void call_release(struct call *call)
+{
+        if (call->wait.in_lane)
+                waiter_leave(call->service->waiter, &call->wait);
+        lookup_release(call->lookup);
+        if (call->reserved > 0) {
+                /* What was to be made is not, and nobody knows of it. */
+                if (call->socket != NULL)
+                        waiter_cancel(call->service->waiter, call->socket);
+                registry_unreserve(call->service->registry, call->reserved);
+        }
+        if (call->operation != NULL && call->reply != NULL)
+                fields_release(call->operation->reply, call->reply);
+        if (call->problem != NULL)
+                json_decref(call->problem->extra);
+        json_decref(call->parameters);
+        socket_release(call->socket);
+        arena_free(&call->arena);
+}

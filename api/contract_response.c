@@ -1,0 +1,163 @@
+/* contract_response.c: what an operation answers with: its reply, and the problems that it can meet. */
+#include <errno.h>
+#include <string.h>
+
+#include "api/call.h"
+#include "api/contract.h"
+
+static const char location_header[] =
+        "{\"Location\":{\"required\":true,\"description\":\"The path of the new socket.\","
+        "\"schema\":{\"type\":\"string\",\"format\":\"uri-reference\"},"
+        "\"example\":\"/v1/sockets/k7f2m1q-12\"}}";
+
+/* Which problems an operation may answer with, beside what may meet any request. */
+struct rule {
+        enum problem_kind problem;
+        bool (*applies)(const struct operation *operation);
+};
+
+bool operation_is_private(const struct operation *operation)
+{
+        return strncmp(operation->path, "/v1/", 4) == 0;
+}
+
+static bool is_any(const struct operation *operation)
+{
+        (void)operation;
+        return true;
+}
+
+static bool has_body(const struct operation *operation)
+{
+        return operation->method == METHOD_POST || operation->method == METHOD_PUT;
+}
+
+static bool makes_sockets(const struct operation *operation)
+{
+        return operation->success == 201;
+}
+
+/* Where an errno may be expected, an outcome may also be unexpected. */
+static bool expects(const struct operation *operation)
+{
+        const struct field *const expect = fields_find(&common_fields, "expect");
+        return expect && common_applies(operation, expect);
+}
+
+/* These need no socket, and so take no `expect`, but refuse families that they do not know. */
+static bool refuses(const struct operation *operation)
+{
+        static const char *const others[] = { "inet_pton", "inet_ntop" };
+        for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+                if (strcmp(operation->name, others[i]) == 0)
+                        return true;
+        return expects(operation);
+}
+
+/* Health, version and contract are told to the end. */
+static bool shuts_down(const struct operation *operation)
+{
+        return operation_is_private(operation) || strcmp(operation->name, "service_readiness") == 0;
+}
+
+static const struct rule rules[] = {
+        { .problem = PROBLEM_UNSOUND_REQUEST, .applies = is_any },
+        { .problem = PROBLEM_UNAUTHORIZED, .applies = operation_is_private },
+        { .problem = PROBLEM_UNKNOWN_SOCKET, .applies = operation_has_id },
+        { .problem = PROBLEM_TOO_LARGE, .applies = has_body },
+        { .problem = PROBLEM_UNSUPPORTED_MEDIA, .applies = has_body },
+        { .problem = PROBLEM_ERRNO, .applies = refuses },
+        { .problem = PROBLEM_QUOTA, .applies = makes_sockets },
+        { .problem = PROBLEM_SHUTTING_DOWN, .applies = shuts_down },
+};
+
+/* The schema of a reply record alone, moved to the components if it has a title. Fills in its example too. */
+static json_t *record_schema(struct contract *contract, const struct fields *reply, json_t **example)
+{
+        json_t *const schema = contract_record(contract, reply, false);
+        *example = contract_record_example(contract, reply, schema, false);
+        json_object_del(schema, "additionalProperties");
+        if (!reply->title)
+                return schema;
+        if (json_object_get(contract->schemas, reply->title))
+                json_decref(schema);
+        else
+                contract_set(contract, contract->schemas, reply->title, schema);
+        return contract_reference("schemas", reply->title);
+}
+
+static json_t *json_content(struct contract *contract, const struct operation *operation)
+{
+        json_t *example = NULL;
+        json_t *schema = record_schema(contract, operation->reply, &example);
+        schema = json_pack("{s:[o, o], s:b}", "allOf", schema, contract_reference("schemas", "Timed"),
+                "unevaluatedProperties", 0);
+        contract_set(contract, example, "duration_us", json_integer(42));
+        if (expects(operation) && operation->success == 200)
+                schema = json_pack(
+                        "{s:[o, o]}", "anyOf", schema, contract_reference("schemas", "ErrnoOutcome"));
+        return json_pack("{s:o, s:o}", "schema", schema, "example", example);
+}
+
+/* A reply that is no JSON record: one of this document's two texts. */
+static json_t *document_content(const char *media)
+{
+        const bool is_json = strcmp(media, "application/json") == 0;
+        return is_json ? json_pack("{s:{s:s}, s:{s:s}}", "schema", "type", "object", "example", "openapi",
+                                 "3.1.0")
+                       : json_pack(
+                                 "{s:{s:s}, s:s}", "schema", "type", "string", "example", "openapi: 3.1.0\n");
+}
+
+static const char *success_text(int status)
+{
+        return status == 200 ? "What came of it." : status == 201 ? "What was made." : "It is done.";
+}
+
+static json_t *success_response(struct contract *contract, const struct operation *operation)
+{
+        const struct fields *const reply = operation->reply;
+        json_t *const response = json_pack("{s:s}", "description", success_text(operation->success));
+        if (operation->success == 201)
+                contract_set(contract, response, "headers", json_loads(location_header, 0, NULL));
+        if (operation->success == 204)
+                return response;
+        json_t *const content = json_object();
+        contract_set(contract, content, reply->media ? reply->media : "application/json",
+                reply->media ? document_content(reply->media) : json_content(contract, operation));
+        if (fields_payload(reply))
+                contract_set(contract, content, "application/octet-stream", contract_raw_content());
+        contract_set(contract, response, "content", content);
+        return response;
+}
+
+/* An expected errno is a 200, also where success has another status. */
+static json_t *expected_response(void)
+{
+        return json_pack("{s:s, s:{s:{s:o, s:{s:s, s:s, s:i, s:b, s:i}}}}", "description",
+                "An errno that `expect` names.", "content", "application/json", "schema",
+                contract_reference("schemas", "ErrnoOutcome"), "example", "call", "connect", "errno",
+                "ECONNREFUSED", "errno_number", ECONNREFUSED, "timed_out", 0, "duration_us", 42);
+}
+
+void contract_set_status(struct contract *contract, json_t *responses, int status, json_t *response)
+{
+        const char digits[] = { (char)('0' + status / 100), (char)('0' + status / 10 % 10),
+                (char)('0' + status % 10), '\0' };
+        contract_set(contract, responses, digits, response);
+}
+
+json_t *contract_responses(struct contract *contract, const struct operation *operation)
+{
+        json_t *const responses = json_object();
+        contract_set_status(contract, responses, operation->success, success_response(contract, operation));
+        if (expects(operation) && operation->success != 200)
+                contract_set_status(contract, responses, 200, expected_response());
+        for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+                const struct problem_row *const row = &problem_rows[rules[i].problem];
+                if (rules[i].applies(operation))
+                        contract_set_status(contract, responses, row->status,
+                                contract_problem_reference(contract, rules[i].problem));
+        }
+        return responses;
+}

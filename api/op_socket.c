@@ -1,0 +1,422 @@
+/* op_socket.c: the life of sockets: making, binding, listening, accepting, connecting, closing, showing. */
+#include <inttypes.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "api/call.h"
+#include "api/option_json.h"
+#include "api/record.h"
+#include "daemon/sockets/capability.h"
+#include "daemon/sockets/cleanup.h"
+
+enum { LABEL_MAX = LABEL_SIZE - 1, PAGE_DEFAULT = 100, PAGE_MAX = 1000, BACKLOG_DEFAULT = 128 };
+
+/* Makes the kernel's non-blocking, close-on-exec sockets of what the caller asks for. */
+static const int TYPE_FLAGS = SOCK_NONBLOCK | SOCK_CLOEXEC;
+
+static const int64_t UNIX_CONNECT_RETRY_NS = 5000000;
+
+#define LABEL_FIELD(type) FIELD(type, label, "A name of your own for it, to find it again.", .max = LABEL_MAX, .example = "\"server\"")
+#define FAMILY_HELP "AF_INET, AF_INET6, AF_UNIX, AF_PACKET, AF_VSOCK, AF_NETLINK, or any other by number."
+#define TYPE_HELP "SOCK_STREAM, SOCK_DGRAM, SOCK_RAW, SOCK_RDM, SOCK_SEQPACKET."
+
+static const struct field socket_create_request_rows[] = {
+        FIELD(struct socket_create_request, family, FAMILY_HELP, .names = &family_names, .fallback = AF_INET,
+                .example = "\"AF_INET\""),
+        FIELD(struct socket_create_request, type, TYPE_HELP, .names = &type_names, .fallback = SOCK_STREAM,
+                .example = "\"SOCK_STREAM\""),
+        FIELD(struct socket_create_request, protocol, "IPPROTO_TCP … or a number; 0: the type's usual one.",
+                .names = &protocol_names),
+        FIELD(struct socket_create_request, options, "Options to set first, in this order."),
+        FIELD(struct socket_create_request, bind, "Its local address.", .example = "\"127.0.0.1:0\""),
+        FIELD(struct socket_create_request, listen, "Accept connections, with this backlog.",
+                .example = "{\"backlog\":16}"),
+        FIELD(struct socket_create_request, connect, "The peer to connect to."),
+        LABEL_FIELD(struct socket_create_request),
+};
+const struct fields socket_create_request_fields =
+        FIELDS(struct socket_create_request, socket_create_request_rows);
+
+static const struct field socketpair_create_request_rows[] = {
+        FIELD(struct socketpair_create_request, family, FAMILY_HELP, .names = &family_names, .fallback = AF_UNIX,
+                .example = "\"AF_UNIX\""),
+        FIELD(struct socketpair_create_request, type, TYPE_HELP, .names = &type_names, .fallback = SOCK_STREAM,
+                .example = "\"SOCK_STREAM\""),
+        FIELD(struct socketpair_create_request, protocol, "IPPROTO_TCP … or a number.", .names = &protocol_names),
+        LABEL_FIELD(struct socketpair_create_request),
+};
+const struct fields socketpair_create_request_fields =
+        FIELDS(struct socketpair_create_request, socketpair_create_request_rows);
+
+static const struct field socket_list_request_rows[] = {
+        FIELD(struct socket_list_request, state, "Only those in this state.", .example = "\"listening\""),
+        FIELD(struct socket_list_request, family, "Only those of this family.", .names = &family_names, .fallback = -1),
+        FIELD(struct socket_list_request, type, "Only those of this type.", .names = &type_names, .fallback = -1),
+        FIELD(struct socket_list_request, label, "Only those with this label.", .max = LABEL_MAX),
+        FIELD(struct socket_list_request, limit, "The most to list.", .min = 1, .max = PAGE_MAX,
+                .fallback = PAGE_DEFAULT),
+        FIELD(struct socket_list_request, cursor, "The `next` of the page before.", .max = SOCKET_ID_SIZE),
+};
+const struct fields socket_list_request_fields = FIELDS(struct socket_list_request, socket_list_request_rows);
+
+const struct fields socket_show_request_fields = { .size = sizeof(struct socket_show_request) };
+
+static const struct field socket_delete_request_rows[] = {
+        FIELD(struct socket_delete_request, reset, "Close a TCP connection with RST, through a zero SO_LINGER."),
+};
+const struct fields socket_delete_request_fields = FIELDS(struct socket_delete_request, socket_delete_request_rows);
+
+static const struct field socket_bind_request_rows[] = {
+        FIELD(struct socket_bind_request, address, "The local address; port 0 lets the kernel choose.",
+                .required = true, .example = "\"127.0.0.1:0\""),
+};
+const struct fields socket_bind_request_fields = FIELDS(struct socket_bind_request, socket_bind_request_rows);
+
+static const struct field socket_listen_request_rows[] = {
+        FIELD(struct socket_listen_request, backlog, "Queue length given to listen(2).", .min = 0, .max = INT32_MAX,
+                .fallback = BACKLOG_DEFAULT, .example = "16"),
+};
+const struct fields socket_listen_request_fields = FIELDS(struct socket_listen_request, socket_listen_request_rows);
+
+static const struct field socket_accept_request_rows[] = { LABEL_FIELD(struct socket_accept_request) };
+const struct fields socket_accept_request_fields = FIELDS(struct socket_accept_request, socket_accept_request_rows);
+
+static const struct field socket_connect_request_rows[] = {
+        FIELD(struct socket_connect_request, address, "The peer.", .required = true,
+                .example = "\"127.0.0.1:8080\""),
+};
+const struct fields socket_connect_request_fields =
+        FIELDS(struct socket_connect_request, socket_connect_request_rows);
+
+static const struct field socket_shutdown_request_rows[] = {
+        FIELD(struct socket_shutdown_request, how, "SHUT_RD, SHUT_WR or SHUT_RDWR.", .names = &shutdown_names,
+                .required = true, .example = "\"SHUT_WR\""),
+};
+const struct fields socket_shutdown_request_fields =
+        FIELDS(struct socket_shutdown_request, socket_shutdown_request_rows);
+
+static const struct field socket_object_rows[] = {
+        FIELD(struct socket_object, id, "Its id; never used again.", .example = "\"0q8k3zt-1\""),
+        FIELD(struct socket_object, family, "SO_DOMAIN.", .names = &family_names, .example = "\"AF_INET\""),
+        FIELD(struct socket_object, type, "SO_TYPE.", .names = &type_names, .example = "\"SOCK_STREAM\""),
+        FIELD(struct socket_object, protocol, "SO_PROTOCOL.", .names = &protocol_names, .example = "\"IPPROTO_TCP\""),
+        FIELD(struct socket_object, state,
+                "created, bound, listening, connecting, connected, or disconnected, as the kernel has it now.",
+                .schema = "{\"type\":\"string\",\"enum\":[\"created\",\"bound\",\"listening\",\"connecting\",\"connected\","
+                          "\"disconnected\"]}",
+                .example = "\"listening\""),
+        FIELD(struct socket_object, tcp_state, "TCP's own state; null for other sockets.", .names = &tcp_state_names,
+                .nullable = true, .example = "\"TCP_LISTEN\""),
+        FIELD(struct socket_object, local, "Its address; null when it has none.", .nullable = true,
+                .example = "{\"family\":\"AF_INET\",\"host\":\"127.0.0.1\",\"port\":41803}"),
+        FIELD(struct socket_object, peer, "The peer's address; null when it has none.", .nullable = true,
+                .example = "null"),
+        FIELD(struct socket_object, parent, "The listener that it was accepted from.", .nullable = true,
+                .example = "null"),
+        FIELD(struct socket_object, label, "The name that it was given.", .nullable = true, .example = "\"server\""),
+        FIELD(struct socket_object, created, "When it was made.", .example = "\"2026-01-01T00:00:00.000000000Z\""),
+        FIELD(struct socket_object, receive_queue, "Bytes received and not read yet (SIOCINQ)."),
+        FIELD(struct socket_object, send_queue, "Bytes sent and not acknowledged yet (SIOCOUTQ)."),
+        FIELD(struct socket_object, received_bytes, "Bytes taken from the kernel so far."),
+        FIELD(struct socket_object, sent_bytes, "Bytes that the kernel took so far."),
+        FIELD(struct socket_object, parked, "Calls that wait on it."),
+};
+const struct fields socket_object_fields = FIELDS(struct socket_object, socket_object_rows, .title = "Socket");
+
+/* Lists of records whose schema has a name. */
+#define SOCKET_LIST "{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/Socket\"}}"
+
+static const struct field socket_page_rows[] = {
+        FIELD(struct socket_page, sockets, "The sockets.", .schema = SOCKET_LIST),
+        FIELD(struct socket_page, next, "The `cursor` of the next page, or null.", .nullable = true,
+                .example = "null"),
+};
+const struct fields socket_page_fields = FIELDS(struct socket_page, socket_page_rows, .title = "SocketPage");
+
+static const struct field socket_pair_rows[] = {
+        FIELD(struct socket_pair, sockets, "The two sockets.", .schema = SOCKET_LIST),
+};
+const struct fields socket_pair_fields = FIELDS(struct socket_pair, socket_pair_rows, .title = "SocketPair");
+
+const struct fields nothing_fields = { .size = sizeof(struct nothing) };
+
+static struct text id_text(struct call *call, uint64_t number)
+{
+        char id[SOCKET_ID_SIZE];
+        registry_format_id(call->service->registry, number, id);
+        return (struct text){ .bytes = arena_copy(&call->arena, id, strlen(id)), .size = strlen(id) };
+}
+
+static void describe(struct call *call, struct socket *socket, struct socket_object *out)
+{
+        struct socket_status status;
+        socket_status_read(socket, &status);
+        *out = (struct socket_object){
+                .id = id_text(call, socket->number),
+                .family = socket->family,
+                .type = socket->type,
+                .protocol = socket->protocol,
+                .state = { status.state, strlen(status.state) },
+                .tcp_state = status.tcp_state,
+                .local = status.local,
+                .peer = status.peer,
+                .label = { socket->label[0] == '\0' ? NULL : socket->label, strlen(socket->label) },
+                .created.time = socket->created,
+                .receive_queue = status.receive_queue,
+                .send_queue = status.send_queue,
+                .received_bytes = socket->received_bytes,
+                .sent_bytes = socket->sent_bytes,
+                .parked = (int)status.parked,
+        };
+        if (socket->parent != 0)
+                out->parent = id_text(call, socket->parent);
+}
+
+static int int_option(int fd, int option, int otherwise)
+{
+        int value;
+        socklen_t size = sizeof value;
+        return getsockopt(fd, SOL_SOCKET, option, &value, &size) == 0 ? value : otherwise;
+}
+
+static void set_label(struct socket *socket, const struct text *label)
+{
+        if (label->bytes != NULL)
+                snprintf(socket->label, sizeof socket->label, "%s", label->bytes);
+}
+
+/* A socket of a fresh descriptor, which it takes over; the reservation stays the caller's. */
+static struct socket *adopt(int *fd, const struct text *label)
+{
+        struct socket *const socket = socket_new(*fd, int_option(*fd, SO_DOMAIN, AF_UNSPEC),
+                int_option(*fd, SO_TYPE, 0), int_option(*fd, SO_PROTOCOL, 0));
+        if (socket == NULL)
+                return NULL;
+        take_fd(fd);
+        set_label(socket, label);
+        return socket;
+}
+
+static struct result bind_to(int fd, const struct address *address)
+{
+        return check("bind", bind(fd, (const struct sockaddr *)&address->storage, address->size));
+}
+
+/* One attempt of connect(2), which goes on by itself once begun: *begun says so from then on. */
+static struct result connect_step(struct call *call, struct socket *socket, const struct address *address)
+{
+        if (call->begun) {
+                struct pollfd writable = { .fd = socket->fd, .events = POLLOUT };
+                if (poll(&writable, 1, 0) == 0)
+                        return would_block("connect");
+                const int error = int_option(socket->fd, SO_ERROR, 0);
+                return error == 0 ? DONE : refused("connect", error);
+        }
+        if (connect(socket->fd, (const struct sockaddr *)&address->storage, address->size) == 0)
+                return DONE;
+        const int error = errno;
+        call->begun = error == EINPROGRESS || error == EINTR;
+        /* AF_UNIX: the listener's queue is full, and no readiness will tell when it isn't. */
+        if (error == EAGAIN && socket->family == AF_UNIX)
+                call->wait.retry_ns = UNIX_CONNECT_RETRY_NS;
+        return call->begun || call->wait.retry_ns > 0 ? would_block("connect") : refused("connect", error);
+}
+
+/* All that can be said before the connecting, on a socket that nobody else knows yet. */
+static struct result prepare(struct call *call, const struct socket_create_request *request, int fd)
+{
+        for (size_t i = 0; i < request->options.count; i++) {
+                char path[PROBLEM_PARAMETER_SIZE];
+                snprintf(path, sizeof path, "options[%zu].", i);
+                TRY(setting_apply(call, fd, &request->options.items[i], path));
+        }
+        if (request->bind.given)
+                TRY(capability_explain(bind_to(fd, &request->bind), 0, 0, request->family, request->type));
+        if (request->listen.given)
+                TRY(check("listen", listen(fd, request->listen.backlog)));
+        return DONE;
+}
+
+static struct result make(struct call *call, const struct socket_create_request *request)
+{
+        if (request->listen.given && request->connect.given)
+                return call_unsound(call, "connect", "does not go with listen");
+        TRY(registry_reserve(call->service->registry, 1));
+        call->reserved = 1;
+        fd_auto int fd = socket(request->family, request->type | TYPE_FLAGS, request->protocol);
+        TRY(capability_explain(check("socket", fd), 0, 0, request->family, request->type));
+        TRY(prepare(call, request, fd));
+        call->socket = adopt(&fd, &request->label);
+        return call->socket == NULL ? refused("malloc", ENOMEM) : DONE;
+}
+
+struct result run_socket_create(
+        struct call *call, const struct socket_create_request *request, struct socket_object *reply)
+{
+        if (call->socket == NULL)
+                TRY(make(call, request));
+        if (request->connect.given)
+                TRY(connect_step(call, call->socket, &request->connect));
+        registry_publish(call->service->registry, call->socket);
+        call->reserved = 0;
+        call->created = call->socket->number;
+        describe(call, call->socket, reply);
+        return DONE;
+}
+
+struct result run_socketpair_create(
+        struct call *call, const struct socketpair_create_request *request, struct socket_pair *reply)
+{
+        int fds[2];
+        TRY(registry_reserve(call->service->registry, 2));
+        call->reserved = 2;
+        TRY(check("socketpair", socketpair(request->family, request->type | TYPE_FLAGS, request->protocol, fds)));
+        fd_auto int one_fd = fds[0];
+        fd_auto int other_fd = fds[1];
+        struct socket *one socket_auto = adopt(&one_fd, &request->label);
+        struct socket *other socket_auto = adopt(&other_fd, &request->label);
+        if (one == NULL || other == NULL)
+                return refused("malloc", ENOMEM);
+        struct socket *const both[] = { one, other };
+        reply->sockets.json = json_array();
+        for (int i = 0; i < 2; i++) {
+                struct socket_object object;
+                registry_publish(call->service->registry, both[i]);
+                call->reserved--;
+                describe(call, both[i], &object);
+                json_array_append_new(reply->sockets.json, fields_encode(&socket_object_fields, &object));
+        }
+        call->created = one->number;
+        return DONE;
+}
+
+static bool matches(const struct socket_list_request *request, const struct socket_object *object)
+{
+        return (request->state.bytes == NULL || strcmp(request->state.bytes, object->state.bytes) == 0) &&
+                (request->family < 0 || request->family == object->family) &&
+                (request->type < 0 || request->type == object->type) &&
+                (request->label.bytes == NULL ||
+                        strcmp(request->label.bytes, object->label.bytes == NULL ? "" : object->label.bytes) == 0);
+}
+
+/* Looks at the sockets in batches, until the page is full (`last` is then its last) or none are left (false). */
+static bool fill_page(struct call *call, const struct socket_list_request *request, uint64_t *last, json_t *page)
+{
+        enum { BATCH = 64 };
+        struct socket *batch[BATCH];
+        bool full = false;
+        for (size_t count = BATCH; count == BATCH && !full;) {
+                count = registry_list(call->service->registry, *last, batch, BATCH);
+                for (size_t i = 0; i < count; i++) {
+                        struct socket_object object;
+                        if (!full) {
+                                describe(call, batch[i], &object);
+                                *last = batch[i]->number;
+                                if (matches(request, &object))
+                                        json_array_append_new(page, fields_encode(&socket_object_fields, &object));
+                                full = json_array_size(page) == (size_t)request->limit;
+                        }
+                        socket_release(batch[i]);
+                }
+        }
+        return full;
+}
+
+struct result run_socket_list(
+        struct call *call, const struct socket_list_request *request, struct socket_page *reply)
+{
+        static const char *const states[] = { "created", "bound", "listening", "connecting", "connected",
+                "disconnected" };
+        uint64_t last = 0;
+        bool known = request->state.bytes == NULL;
+        for (size_t i = 0; i < sizeof states / sizeof *states && !known; i++)
+                known = strcmp(states[i], request->state.bytes) == 0;
+        if (!known)
+                return call_unsound(call, "state",
+                        "must be created, bound, listening, connecting, connected or disconnected");
+        if (request->cursor.bytes != NULL &&
+                !registry_parse_id(call->service->registry, request->cursor.bytes, &last))
+                return call_unsound(call, "cursor", "is not the `next` of a page of this daemon");
+        reply->sockets.json = json_array();
+        if (fill_page(call, request, &last, reply->sockets.json))
+                reply->next = id_text(call, last);
+        return DONE;
+}
+
+struct result run_socket_show(
+        struct call *call, const struct socket_show_request *request, struct socket_object *reply)
+{
+        (void)request;
+        describe(call, call->socket, reply);
+        return DONE;
+}
+
+struct result run_socket_delete(
+        struct call *call, const struct socket_delete_request *request, struct nothing *reply)
+{
+        (void)reply;
+        /* The kernel may hand the descriptor's number out again as soon as we close it: the id goes first, then
+         * those who wait, and the last reference closes it. */
+        if (!registry_unpublish(call->service->registry, call->socket))
+                return (struct result){ .kind = RESULT_UNKNOWN };
+        call->socket->reset = request->reset;
+        call->socket->closed = true;
+        waiter_cancel(call->service->waiter, call->socket);
+        socket_release(call->socket);
+        return DONE;
+}
+
+struct result run_socket_bind(
+        struct call *call, const struct socket_bind_request *request, struct socket_object *reply)
+{
+        TRY(capability_explain(bind_to(call->socket->fd, &request->address), 0, 0, call->socket->family,
+                call->socket->type));
+        describe(call, call->socket, reply);
+        return DONE;
+}
+
+struct result run_socket_listen(
+        struct call *call, const struct socket_listen_request *request, struct socket_object *reply)
+{
+        TRY(check("listen", listen(call->socket->fd, request->backlog)));
+        describe(call, call->socket, reply);
+        return DONE;
+}
+
+struct result run_socket_accept(
+        struct call *call, const struct socket_accept_request *request, struct socket_object *reply)
+{
+        TRY(registry_reserve(call->service->registry, 1));
+        fd_auto int fd = accept4(call->socket->fd, NULL, NULL, TYPE_FLAGS);
+        struct socket *socket socket_auto = fd < 0 ? NULL : adopt(&fd, &request->label);
+        if (socket == NULL) {
+                const int error = fd < 0 ? errno : ENOMEM;
+                registry_unreserve(call->service->registry, 1);
+                return error == EAGAIN || error == EINTR ? would_block("accept") : refused("accept", error);
+        }
+        socket->parent = call->socket->number;
+        registry_publish(call->service->registry, socket);
+        call->created = socket->number;
+        describe(call, socket, reply);
+        return DONE;
+}
+
+struct result run_socket_connect(
+        struct call *call, const struct socket_connect_request *request, struct socket_object *reply)
+{
+        TRY(connect_step(call, call->socket, &request->address));
+        describe(call, call->socket, reply);
+        return DONE;
+}
+
+struct result run_socket_shutdown(
+        struct call *call, const struct socket_shutdown_request *request, struct socket_object *reply)
+{
+        TRY(check("shutdown", shutdown(call->socket->fd, request->how)));
+        describe(call, call->socket, reply);
+        return DONE;
+}

@@ -1,0 +1,32 @@
+/* operation.h: one operation of the API: its row, and the table of all rows. */
+#pragma once
+
+#include "api/field.h"
+
+struct call;
+
+enum method { METHOD_GET, METHOD_POST, METHOD_PUT, METHOD_DELETE, METHOD_COUNT };
+extern const char *const method_names[METHOD_COUNT];
+
+/* Which direction's turn a call takes; calls without one never wait on a socket. */
+enum turn { TURN_NONE, TURN_RECEIVE, TURN_SEND };
+
+struct operation {
+        enum method method;
+        const char *path; /* "/v1/sockets/{id}/listen" */
+        const char *name; /* "socket_listen" */
+        enum turn turn;
+        int success; /* 200, 201 (with Location), 204 */
+        const char *summary;
+        const struct fields *request, *reply;
+        struct result (*run)(struct call *call);
+};
+
+extern const struct operation operations[];
+extern const size_t operation_count;
+
+/* True when the path names one socket. */
+bool operation_has_id(const struct operation *operation);
+
+/* The member of its request that raw bodies fill, or the reply's that `Accept: application/octet-stream` asks for. */
+const struct field *fields_payload(const struct fields *fields);

@@ -1,0 +1,206 @@
+/* problem.c: the table of problems, and how failures become one of its rows. */
+#include "api/problem.h"
+
+#include <netdb.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "api/utf8.h"
+#include "daemon/sockets/cleanup.h"
+#include "daemon/sockets/name.h"
+
+const struct problem_row problem_rows[PROBLEM_COUNT] = {
+        [PROBLEM_ERRNO] = { .status = 422,
+                .type = "errno",
+                .title = "The system call was refused",
+                .response = "Refused",
+                .help = "The request was sound; the kernel refused it, or the wait ran out. errno says "
+                        "why." },
+        [PROBLEM_UNEXPECTED_OUTCOME] = { .status = 422,
+                .type = "unexpected-outcome",
+                .title = "Unexpected outcome",
+                .response = "UnexpectedOutcome",
+                .help = "The call ended in another way than the parameter expect names." },
+        [PROBLEM_UNSOUND_REQUEST] = { .status = 400,
+                .type = "unsound-request",
+                .title = "Unsound request",
+                .response = "UnsoundRequest",
+                .help = "A parameter, or the body, is not what the operation takes. parameter names it." },
+        [PROBLEM_UNAUTHORIZED] = { .status = 401,
+                .type = "unauthorized",
+                .title = "Unauthorized",
+                .response = "Unauthorized",
+                .help = "The request carries no valid bearer token." },
+        [PROBLEM_FORBIDDEN] = { .status = 403,
+                .type = "forbidden",
+                .title = "Forbidden",
+                .response = "Forbidden",
+                .help = "The caller may not do this, or came from where no one may." },
+        [PROBLEM_UNKNOWN_SOCKET] = { .status = 404,
+                .type = "unknown-socket",
+                .title = "Unknown socket",
+                .response = "UnknownSocket",
+                .help = "There is no socket of this id; it may have been closed." },
+        [PROBLEM_UNKNOWN_PATH] = { .status = 404,
+                .type = "unknown-path",
+                .title = "Unknown path",
+                .response = "UnknownPath",
+                .help = "The API has no such path." },
+        [PROBLEM_WRONG_METHOD] = { .status = 405,
+                .type = "wrong-method",
+                .title = "Wrong method",
+                .response = "WrongMethod",
+                .help = "The path has other methods; the header Allow lists them." },
+        [PROBLEM_CONFLICT] = { .status = 409,
+                .type = "conflict",
+                .title = "Conflict",
+                .response = "Conflict",
+                .help = "The request is sound, but the daemon's present state does not allow it." },
+        [PROBLEM_TOO_LARGE] = { .status = 413,
+                .type = "too-large",
+                .title = "Request too large",
+                .response = "TooLarge",
+                .help = "The body, or the part of it that is no payload, is over the daemon's limit." },
+        [PROBLEM_UNSUPPORTED_MEDIA] = { .status = 415,
+                .type = "unsupported-media",
+                .title = "Unsupported media type",
+                .response = "UnsupportedMedia",
+                .help = "The body is neither JSON nor, where a payload is taken, application/octet-stream." },
+        [PROBLEM_QUOTA] = { .status = 429,
+                .type = "quota",
+                .title = "Limit reached",
+                .response = "Quota",
+                .help = "A limit of the daemon's own is reached: sockets, connections or memory." },
+        [PROBLEM_SHUTTING_DOWN] = { .status = 503,
+                .type = "shutting-down",
+                .title = "Shutting down",
+                .response = "ShuttingDown",
+                .help = "The daemon is going down, and the call did not take effect." },
+};
+
+/* What each unsuccessful result is to a client, and what is said when the result has no detail. */
+static const struct {
+        enum problem_kind kind;
+        const char *detail;
+} outcomes[] = {
+        [RESULT_REFUSED] = { PROBLEM_ERRNO, "the system call was refused" },
+        [RESULT_UNSOUND] = { PROBLEM_UNSOUND_REQUEST, "the request is unsound" },
+        [RESULT_UNKNOWN] = { PROBLEM_UNKNOWN_SOCKET, "there is no such socket" },
+        [RESULT_CONFLICT] = { PROBLEM_CONFLICT, "the daemon's state does not allow it now" },
+        [RESULT_QUOTA] = { PROBLEM_QUOTA, "a limit of the daemon is reached" },
+        [RESULT_SHUTDOWN] = { PROBLEM_SHUTTING_DOWN, "the daemon is shutting down" },
+};
+
+/* An error number in words: errno's, or getaddrinfo(3)'s, which are negative. */
+struct error_words {
+        const char *group, *name, *title;
+        char digits[16];
+};
+
+static void words_find(int error, struct error_words *out)
+{
+        const bool is_errno = error >= 0;
+        (void)snprintf(out->digits, sizeof out->digits, "%d", error);
+        out->group = is_errno ? "errno" : "eai";
+        out->name = name_of(is_errno ? &errno_names : &eai_names, error);
+        if (!out->name && is_errno)
+                out->name = strerrorname_np(error);
+        if (!out->name)
+                out->name = out->digits;
+        /* The plain strerror() would follow the locale. */
+        out->title = is_errno ? strerrordesc_np(error) : gai_strerror(error);
+        if (!out->title)
+                out->title = "Unknown error";
+}
+
+void problem_set(
+        struct problem *problem, enum problem_kind kind, const char *parameter, const char *format, ...)
+{
+        char detail[PROBLEM_DETAIL_SIZE];
+        va_list arguments;
+        va_start(arguments, format);
+        (void)vsnprintf(detail, sizeof detail, format, arguments);
+        va_end(arguments);
+        problem->kind = kind;
+        problem->result = DONE;
+        utf8_clean(problem->detail, sizeof problem->detail, detail, strlen(detail));
+        utf8_clean(problem->parameter, sizeof problem->parameter, parameter ? parameter : "",
+                parameter ? strlen(parameter) : 0);
+}
+
+void problem_set_memory(struct problem *problem)
+{
+        problem_set(problem, PROBLEM_QUOTA, NULL, "the daemon has no memory left for this");
+}
+
+static void set_refused(struct problem *problem, const struct result *result)
+{
+        struct error_words words;
+        words_find(result->error, &words);
+        const char *const call = result->call ? result->call : "the system call";
+        if (result->detail)
+                problem_set(problem, PROBLEM_ERRNO, result->parameter, "%s", result->detail);
+        else if (result->timed_out)
+                problem_set(problem, PROBLEM_ERRNO, result->parameter,
+                        "%s: the time ran out before it was done", call);
+        else
+                problem_set(problem, PROBLEM_ERRNO, result->parameter, "%s: %s", call, words.title);
+        problem->result = *result;
+}
+
+void problem_from_result(struct problem *problem, const struct result *result)
+{
+        if (result->kind == RESULT_REFUSED) {
+                set_refused(problem, result);
+                return;
+        }
+        const char *const detail = result->detail ? result->detail : outcomes[result->kind].detail;
+        problem_set(problem, outcomes[result->kind].kind, result->parameter, "%s", detail);
+        problem->result = *result;
+}
+
+int problem_status(const struct problem *problem)
+{
+        return problem_rows[problem->kind].status;
+}
+
+static void set_call(json_t *object, const struct result *result, const struct error_words *words)
+{
+        json_object_set_new(object, "call", result->call ? json_string(result->call) : json_null());
+        json_object_set_new(object, "errno", json_string(words->name));
+        json_object_set_new(object, "errno_number", json_integer(result->error));
+        json_object_set_new(object, "timed_out", json_boolean(result->timed_out));
+}
+
+void problem_add_errno(json_t *object, const struct result *result)
+{
+        struct error_words words;
+        words_find(result->error, &words);
+        json_object_set_new(
+                object, "type", json_sprintf("%s%s/%s", PROBLEM_TYPE_BASE, words.group, words.name));
+        json_object_set_new(object, "title", json_string(words.title));
+        set_call(object, result, &words);
+}
+
+json_t *problem_to_json(const struct problem *problem)
+{
+        const struct problem_row *const row = &problem_rows[problem->kind];
+        json_auto_t *object =
+                json_pack("{so, ss, si, ss}", "type", json_sprintf("%s%s", PROBLEM_TYPE_BASE, row->type),
+                        "title", row->title, "status", row->status, "detail", problem->detail);
+        if (!object)
+                return NULL;
+        if (problem->kind == PROBLEM_ERRNO) {
+                problem_add_errno(object, &problem->result);
+        } else if (problem->result.kind == RESULT_REFUSED) {
+                struct error_words words;
+                words_find(problem->result.error, &words);
+                set_call(object, &problem->result, &words);
+        }
+        if (problem->parameter[0])
+                json_object_set_new(object, "parameter", json_string(problem->parameter));
+        if (problem->extra)
+                json_object_update_missing(object, problem->extra);
+        return TAKE(object);
+}

@@ -1,0 +1,220 @@
+/* record.h: the request and reply structs of every operation; a row's name picks them, their fields are in
+ * the op_*.c beside the functions. */
+#pragma once
+
+#include "api/field.h"
+
+/* Requests: struct NAME_request, described by NAME_request_fields. */
+
+struct socket_create_request {
+        int family, type, protocol;
+        struct settings options;
+        struct address bind;
+        struct listen_request listen;
+        struct address connect;
+        struct text label;
+};
+struct socket_list_request {
+        struct text state;
+        int family, type; /* -1: any */
+        struct text label;
+        int limit;
+        struct text cursor;
+};
+struct socketpair_create_request {
+        int family, type, protocol;
+        struct text label;
+};
+struct socket_delete_request {
+        bool reset;
+};
+struct socket_bind_request {
+        struct address address;
+};
+struct socket_listen_request {
+        int backlog;
+};
+struct socket_accept_request {
+        struct text label;
+};
+struct socket_connect_request {
+        struct address address;
+};
+struct socket_shutdown_request {
+        int how;
+};
+struct socket_send_request {
+        struct payload data;
+        int flags;
+        bool all;
+};
+struct socket_upload_request {
+        struct payload data;
+        int flags;
+};
+struct socket_recv_request {
+        uint64_t size;
+        int flags;
+        struct until until;
+};
+struct socket_sendto_request {
+        struct payload data;
+        struct address address;
+        int flags;
+};
+struct socket_recvfrom_request {
+        uint64_t size;
+        int flags;
+};
+struct socket_setsockopt_request {
+        int level;
+        struct value option;
+        struct value value;
+        struct binary raw;
+};
+struct socket_getsockopt_request {
+        int level;
+        struct value option;
+        int size;
+};
+struct inet_aton_request {
+        struct text address;
+};
+struct inet_ntoa_request {
+        struct binary packed;
+};
+struct inet_pton_request {
+        int family;
+        struct text address;
+};
+struct inet_ntop_request {
+        int family;
+        struct binary packed;
+};
+struct getaddrinfo_request {
+        struct text host, service;
+        int family, type, protocol, flags;
+};
+struct getnameinfo_request {
+        struct address address;
+        int flags;
+};
+struct socket_show_request {
+        char unused;
+};
+struct socket_options_request {
+        char unused;
+};
+struct if_nameindex_request {
+        char unused;
+};
+struct constant_list_request {
+        char unused;
+};
+struct service_health_request {
+        char unused;
+};
+struct service_readiness_request {
+        char unused;
+};
+struct service_version_request {
+        char unused;
+};
+struct openapi_yaml_request {
+        char unused;
+};
+struct openapi_json_request {
+        char unused;
+};
+
+/* Replies: struct NAME, described by NAME_fields. */
+
+struct socket_object {
+        struct text id;
+        int family, type, protocol;
+        struct text state;
+        int tcp_state;
+        struct address local, peer;
+        struct text parent, label;
+        struct moment created;
+        uint64_t receive_queue, send_queue, received_bytes, sent_bytes;
+        int parked;
+};
+struct socket_page {
+        struct value sockets;
+        struct text next;
+};
+struct socket_pair {
+        struct value sockets;
+};
+struct nothing {
+        char unused;
+};
+struct sent {
+        uint64_t sent;
+};
+struct received {
+        struct payload data;
+        uint64_t size;
+        bool eof, complete, truncated;
+};
+struct received_from {
+        struct payload data;
+        uint64_t size;
+        struct address address;
+        bool truncated;
+};
+struct option_set {
+        struct value value;
+        struct binary raw;
+};
+struct option_value {
+        struct value value;
+        struct binary raw;
+};
+struct option_page {
+        struct value options;
+};
+struct inet_packed {
+        struct binary packed;
+};
+struct inet_text {
+        struct text address;
+};
+struct resolved_names {
+        struct value addresses;
+};
+struct resolved_address {
+        struct text host, service;
+};
+struct interface_page {
+        struct value interfaces;
+};
+struct constant_page {
+        struct value constants;
+};
+struct health {
+        struct text status;
+};
+struct version {
+        struct text version, kernel, host;
+};
+struct yaml_document {
+        struct text document;
+};
+struct json_document {
+        struct text document;
+};
+
+#define OPERATION(method, path, name, turn, success, reply, summary)                                         \
+        extern const struct fields name##_request_fields, reply##_fields;
+#include "api/operations.def"
+#undef OPERATION
+
+/* The functions: run_NAME. They decode nothing and know no status; see call.h for what they may return. */
+#define OPERATION(method, path, name, turn, success, reply, summary)                                         \
+        struct result run_##name(                                                                            \
+                struct call *call, const struct name##_request *request, struct reply *reply_out);
+struct call;
+#include "api/operations.def"
+#undef OPERATION

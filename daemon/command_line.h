@@ -1,0 +1,28 @@
+/* command_line.h: what sockwrightd is told at its start. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/log.h"
+
+enum { LISTEN_MAX = 16 };
+
+enum command { COMMAND_SERVE, COMMAND_HELP, COMMAND_VERSION, COMMAND_OPENAPI };
+
+struct configuration {
+        enum command command;
+        const char *unix_path;
+        const char *listen[LISTEN_MAX];
+        size_t listen_count;
+        const char *token_file;
+        const char *log_level;
+        int64_t threads, max_sockets, max_body, max_timeout_ms, default_timeout_ms;
+};
+
+/* Reads the arguments, which must outlive the settings. False after saying on standard error what is wrong. What is
+ * not given is NULL or 0, but for the times. */
+bool command_line_read(int argc, char **argv, struct configuration *out);
+
+/* The text of --help. */
+void command_line_help(void);

@@ -1,0 +1,50 @@
+/* header.c: the request headers that matter, read once and strictly. */
+#include "daemon/header.h"
+
+#include <string.h>
+#include <strings.h>
+
+static const char *const names[HEADER_COUNT] = {
+        [HEADER_HOST] = "Host",
+        [HEADER_CONTENT_LENGTH] = "Content-Length",
+        [HEADER_TRANSFER_ENCODING] = "Transfer-Encoding",
+        [HEADER_CONTENT_TYPE] = "Content-Type",
+        [HEADER_ACCEPT] = "Accept",
+        [HEADER_AUTHORIZATION] = "Authorization",
+        [HEADER_EXPECT] = "Expect",
+};
+
+static enum MHD_Result note(void *context, enum MHD_ValueKind kind, const char *name, size_t name_size,
+        const char *value, size_t value_size)
+{
+        struct headers *const headers = context;
+        (void)kind;
+        if (strlen(name) != name_size || (value != NULL && strlen(value) != value_size))
+                headers->fault = "a header holds a NUL byte";
+        for (int i = 0; i < HEADER_COUNT; i++)
+                if (strcasecmp(name, names[i]) == 0 && headers->counts[i]++ == 0)
+                        headers->values[i] = value == NULL ? "" : value;
+        return MHD_YES;
+}
+
+void headers_read(struct MHD_Connection *connection, const char *version, struct headers *out)
+{
+        *out = (struct headers){ 0 };
+        MHD_get_connection_values_n(connection, MHD_HEADER_KIND, note, out);
+        const char *const coding = out->values[HEADER_TRANSFER_ENCODING];
+        const bool needs_host = strcmp(version, "HTTP/1.0") != 0;
+        if (out->counts[HEADER_HOST] > 1 || (needs_host && out->counts[HEADER_HOST] != 1))
+                out->fault = "there must be exactly one Host header";
+        else if (out->counts[HEADER_CONTENT_LENGTH] > 1)
+                out->fault = "there is more than one Content-Length header";
+        else if (coding != NULL && out->counts[HEADER_CONTENT_LENGTH] > 0)
+                out->fault = "Content-Length and Transfer-Encoding do not go together";
+        else if (coding != NULL && (out->counts[HEADER_TRANSFER_ENCODING] > 1 || strcasecmp(coding, "chunked") != 0))
+                out->fault = "the only Transfer-Encoding is chunked";
+}
+
+bool media_is(const char *value, const char *media)
+{
+        const size_t size = strlen(media);
+        return value != NULL && strncasecmp(value, media, size) == 0 && strchr(" \t;,", value[size]) != NULL;
+}

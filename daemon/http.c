@@ -1,0 +1,477 @@
+/* http.c: the HTTP server on libmicrohttpd.
+ *
+ * The library calls on_request() several times for one request: once with its headers, then for each piece of its body,
+ * then once more at its end, and again after each time that the connection was suspended. What is to happen next stands
+ * in request->stage. No stage blocks: a call that must wait suspends the connection, and the waiter resumes it.
+ *
+ * A reply can only be queued right after the headers or at the body's end, so a request that has failed in between goes
+ * through STAGE_DISCARD until its body has ended. */
+#include "daemon/http.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/route.h"
+#include "daemon/header.h"
+#include "daemon/log.h"
+
+/* A small pool keeps a parked connection small, and is what libmicrohttpd clears after each request; it bounds the
+ * headers and the pieces in which bodies come. */
+enum { CONNECTION_POOL_SIZE = 8192, IDLE_TIMEOUT_S = 75, STREAM_BLOCK_SIZE = 65536 };
+
+/* A body that nobody wants is read to its end when it is short, so that the client sees the reply. */
+enum { DISCARD_MAX_SIZE = 1 << 20 };
+static const int64_t DISCARD_MAX_NS = 10000000000;
+
+struct server {
+        struct MHD_Daemon *daemon;
+        struct service *service;
+        const struct access *access;
+        _Atomic unsigned requests; /* begun, and not yet answered */
+};
+
+enum stage {
+        STAGE_JSON,    /* collect the body, as JSON */
+        STAGE_RAW,     /* collect the body, as payload */
+        STAGE_STREAM,  /* send the body on as it comes */
+        STAGE_DISCARD, /* it has failed: read on to the body's end */
+        STAGE_RUN,     /* the body has ended: run the call, again after each wait */
+        STAGE_REPLIED,
+};
+
+struct request {
+        struct server *server;
+        struct MHD_Connection *connection;
+        struct route route;
+        struct headers headers;
+        struct call call;
+        struct problem *problem; /* what is wrong before there is a call, from malloc() */
+        enum stage stage;
+        bool early;              /* the reply goes out before the body has come */
+        char *body;
+        size_t size, capacity;
+        int64_t started_ns, discard_until_ns;
+        int status;              /* of the reply, for the log */
+        const char *method;
+        char path[128];          /* for the log */
+};
+
+static void suspend(struct call *call)
+{
+        struct request *const request = (struct request *)((char *)call - offsetof(struct request, call));
+        MHD_suspend_connection(request->connection);
+}
+
+static void resume(struct call *call)
+{
+        struct request *const request = (struct request *)((char *)call - offsetof(struct request, call));
+        MHD_resume_connection(request->connection);
+}
+
+/* Makes the request one that has failed; its reply comes when it can be queued. */
+static void fail(struct request *request, enum problem_kind kind, const char *parameter, const char *detail)
+{
+        if (request->problem == NULL)
+                request->problem = calloc(1, sizeof *request->problem);
+        if (request->problem != NULL)
+                problem_set(request->problem, kind, parameter, "%s", detail);
+        request->stage = STAGE_DISCARD;
+}
+
+static bool is_local(const struct request *request)
+{
+        const union MHD_ConnectionInfo *const info =
+                MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+        return info != NULL && info->client_addr != NULL && info->client_addr->sa_family == AF_UNIX;
+}
+
+static int client_fd(const struct request *request)
+{
+        const union MHD_ConnectionInfo *const info =
+                MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        return info == NULL ? -1 : info->connect_fd;
+}
+
+static bool has_body(const struct request *request)
+{
+        const char *const length = request->headers.values[HEADER_CONTENT_LENGTH];
+        return request->headers.values[HEADER_TRANSFER_ENCODING] != NULL || (length != NULL && strcmp(length, "0") != 0);
+}
+
+/* 0 when it is not said beforehand. libmicrohttpd has checked that it is a number. */
+static uint64_t announced_size(const struct request *request)
+{
+        const char *const length = request->headers.values[HEADER_CONTENT_LENGTH];
+        return length == NULL ? 0 : strtoull(length, NULL, 10);
+}
+
+static enum MHD_Result add_query(void *context, enum MHD_ValueKind kind, const char *name, size_t name_size,
+        const char *value, size_t value_size)
+{
+        struct request *const request = context;
+        (void)kind;
+        if (strlen(name) != name_size) {
+                call_unsound(&request->call, "query", "a parameter's name holds a NUL byte");
+                return MHD_NO;
+        }
+        return call_add_query(&request->call, name, value, value_size) ? MHD_YES : MHD_NO;
+}
+
+/* The call's parameters from the query string; false when the request is unsound. */
+static bool begin_call(struct request *request)
+{
+        struct call *const call = &request->call;
+        call->suspend = suspend;
+        call->resume = resume;
+        call->client_fd = client_fd(request);
+        call->client_is_local = is_local(request);
+        call->raw_reply = media_is(request->headers.values[HEADER_ACCEPT], "application/octet-stream");
+        if (!call_begin(call, request->server->service, request->route.operation, request->route.id))
+                return false;
+        MHD_get_connection_values_n(request->connection, MHD_GET_ARGUMENT_KIND, add_query, request);
+        return call->problem == NULL;
+}
+
+/* Which stage takes the body, by its media type. A body without one is raw where there is a payload to fill. */
+static bool choose_stage(struct request *request)
+{
+        const char *const media = request->headers.values[HEADER_CONTENT_TYPE];
+        const bool payload = fields_payload(request->route.operation->request) != NULL;
+        if (!has_body(request) && media == NULL && request->route.operation->method != METHOD_PUT)
+                request->stage = STAGE_JSON;
+        else if (media_is(media, "application/json") && request->route.operation->method != METHOD_PUT)
+                request->stage = STAGE_JSON;
+        else if (payload && (media == NULL || media_is(media, "application/octet-stream")))
+                request->stage = STAGE_RAW;
+        else if (has_body(request) || media != NULL)
+                return false;
+        return true;
+}
+
+/* All that can be said once the headers are there. */
+static void start(struct request *request, const char *version)
+{
+        headers_read(request->connection, version, &request->headers);
+        if (request->headers.fault != NULL) {
+                fail(request, PROBLEM_UNSOUND_REQUEST, NULL, request->headers.fault);
+                request->early = true;
+        } else if (strncmp(request->path, "/v1", 3) == 0 && !is_local(request) &&
+                !access_allows(request->server->access, request->headers.values[HEADER_AUTHORIZATION])) {
+                fail(request, PROBLEM_UNAUTHORIZED, NULL, "Show the token: Authorization: Bearer TOKEN");
+        } else if (request->route.operation == NULL) {
+                return; /* the router has noted the problem */
+        } else if (!choose_stage(request)) {
+                fail(request, PROBLEM_UNSUPPORTED_MEDIA, "Content-Type",
+                        "The body must be application/json, or application/octet-stream where it is a payload.");
+        } else if (!begin_call(request)) {
+                request->stage = STAGE_DISCARD;
+        } else if (request->stage == STAGE_RAW && call_streams_in(&request->call)) {
+                request->call.streamed = true;
+                request->stage = call_decode(&request->call) ? STAGE_STREAM : STAGE_DISCARD;
+        } else if (announced_size(request) > request->server->service->max_body_size) {
+                fail(request, PROBLEM_TOO_LARGE, "body", "The body is longer than --max-body allows.");
+        }
+}
+
+static void route(struct request *request, const char *method, const char *path)
+{
+        struct problem problem = { 0 };
+        if (route_find(method, path, &request->route, &problem))
+                return;
+        fail(request, problem.kind, problem.parameter, problem.detail);
+}
+
+static struct request *request_new(
+        struct server *server, struct MHD_Connection *connection, const char *method, const char *path)
+{
+        struct request *const request = calloc(1, sizeof *request);
+        if (request == NULL)
+                return NULL;
+        request->server = server;
+        atomic_fetch_add_explicit(&server->requests, 1, memory_order_relaxed);
+        request->connection = connection;
+        request->method = method;
+        request->started_ns = now_ns();
+        snprintf(request->path, sizeof request->path, "%s", path);
+        return request;
+}
+
+static void log_request(const struct request *request)
+{
+        const char *const name = request->call.operation == NULL ? NULL : call_errno_name(&request->call);
+        log_write(LOG_LEVEL_INFO, "%s %s %d %s %lld us", request->method, request->path, request->status,
+                name == NULL ? "-" : name, (long long)((now_ns() - request->started_ns) / 1000));
+}
+
+static void on_completed(void *context, struct MHD_Connection *connection, void **state,
+        enum MHD_RequestTerminationCode termination)
+{
+        struct request *const request = *state;
+        (void)context;
+        (void)connection;
+        (void)termination;
+        if (request == NULL)
+                return;
+        if (log_wants(LOG_LEVEL_INFO))
+                log_request(request);
+        atomic_fetch_sub_explicit(&request->server->requests, 1, memory_order_relaxed);
+        call_release(&request->call);
+        if (request->problem != NULL)
+                json_decref(request->problem->extra);
+        free(request->problem);
+        free(request->body);
+        free(request);
+        *state = NULL;
+}
+
+static void add_header(struct MHD_Response *response, const char *name, const char *value)
+{
+        if (value != NULL && value[0] != '\0')
+                MHD_add_response_header(response, name, value);
+}
+
+static enum MHD_Result queue(struct request *request, int status, struct MHD_Response *response)
+{
+        if (response == NULL)
+                return MHD_NO;
+        if (request->early || request->server->service->shutting_down)
+                add_header(response, "Connection", "close");
+        const enum MHD_Result result = MHD_queue_response(request->connection, (unsigned)status, response);
+        MHD_destroy_response(response);
+        request->status = status;
+        request->stage = STAGE_REPLIED;
+        return result;
+}
+
+/* The reply to what has failed before there was a call. */
+static bool problem_reply(const struct problem *problem, struct call_reply *out)
+{
+        json_t *const object = problem_to_json(problem);
+        char *const text = object == NULL ? NULL : json_dumps(object, JSON_COMPACT);
+        json_decref(object);
+        *out = (struct call_reply){ .status = problem_status(problem), .media = "application/problem+json",
+                .body = (uint8_t *)text, .size = text == NULL ? 0 : strlen(text) };
+        return text != NULL;
+}
+
+static enum MHD_Result reply(struct request *request)
+{
+        struct call_reply reply;
+        const bool made = request->problem != NULL ? problem_reply(request->problem, &reply)
+                                                   : call_reply(&request->call, &reply);
+        if (!made)
+                return MHD_NO;
+        struct MHD_Response *const response =
+                MHD_create_response_from_buffer(reply.size, reply.body, MHD_RESPMEM_MUST_FREE);
+        if (response == NULL) {
+                free(reply.body);
+                free(reply.members);
+                return MHD_NO;
+        }
+        add_header(response, "Content-Type", reply.media);
+        add_header(response, "Location", reply.location);
+        add_header(response, "Sockwright-Reply", reply.members);
+        free(reply.members);
+        if (reply.status == 401)
+                add_header(response, "WWW-Authenticate", "Bearer");
+        if (reply.status == 405)
+                add_header(response, "Allow", request->route.allow);
+        return queue(request, reply.status, response);
+}
+
+/* Fills the library's buffer from the socket; the connection is suspended while there is nothing. */
+static ssize_t read_stream(void *context, uint64_t position, char *buffer, size_t size)
+{
+        struct request *const request = context;
+        size_t used;
+        (void)position;
+        if (call_receive_piece(&request->call, (uint8_t *)buffer, size, &used) == CALL_PARKED)
+                return 0;
+        /* A reply cut short is how the client learns that the stream failed after the reply had begun. */
+        if (request->call.result.kind != RESULT_DONE)
+                return MHD_CONTENT_READER_END_WITH_ERROR;
+        return used > 0 ? (ssize_t)used : MHD_CONTENT_READER_END_OF_STREAM;
+}
+
+static enum MHD_Result reply_stream(struct request *request)
+{
+        struct MHD_Response *const response = MHD_create_response_from_callback(
+                call_stream_size(&request->call), STREAM_BLOCK_SIZE, read_stream, request, NULL);
+        if (response != NULL)
+                add_header(response, "Content-Type", "application/octet-stream");
+        return queue(request, 200, response);
+}
+
+/* Waits until the socket has something to say, so that an error can still be a problem; then the stream begins. */
+static enum MHD_Result run_stream_out(struct request *request)
+{
+        size_t used;
+        if (call_receive_piece(&request->call, NULL, 0, &used) == CALL_PARKED)
+                return MHD_YES;
+        return request->call.result.kind == RESULT_DONE ? reply_stream(request) : reply(request);
+}
+
+/* The body has ended: its bytes become the call's parameters. */
+static bool finish_body(struct request *request)
+{
+        struct call *const call = &request->call;
+        if (request->stage == STAGE_RAW && !call_add_raw(call, (const uint8_t *)request->body, request->size))
+                return false;
+        if (request->stage == STAGE_JSON && request->size > 0 &&
+                !call_add_json(call, request->body, request->size))
+                return false;
+        return call_decode(call);
+}
+
+static enum MHD_Result run(struct request *request)
+{
+        struct call *const call = &request->call;
+        if (call->streamed)
+                return run_stream_out(request);
+        return call_run(call) == CALL_PARKED ? MHD_YES : reply(request);
+}
+
+static enum MHD_Result end_body(struct request *request)
+{
+        const enum stage stage = request->stage;
+        if (stage == STAGE_DISCARD || stage == STAGE_STREAM)
+                return reply(request);
+        if (!finish_body(request))
+                return reply(request);
+        request->stage = STAGE_RUN;
+        request->call.streamed = call_streams_out(&request->call);
+        return run(request);
+}
+
+static bool collect(struct request *request, const char *bytes, size_t size)
+{
+        const size_t limit = request->server->service->max_body_size;
+        if (size > limit - request->size) {
+                fail(request, PROBLEM_TOO_LARGE, "body", "The body is longer than --max-body allows.");
+                return true;
+        }
+        if (request->size + size > request->capacity) {
+                const uint64_t announced = announced_size(request);
+                size_t capacity = request->capacity * 2 > request->size + size ? request->capacity * 2
+                                                                               : request->size + size;
+                if (announced > request->size && announced <= limit)
+                        capacity = announced;
+                char *const body = realloc(request->body, capacity);
+                if (body == NULL)
+                        return false;
+                request->body = body;
+                request->capacity = capacity;
+        }
+        memcpy(request->body + request->size, bytes, size);
+        request->size += size;
+        return true;
+}
+
+/* Sends what came of the body. What is left in *size is kept by the library until the connection is resumed. */
+static void stream_body(struct request *request, const char *bytes, size_t *size)
+{
+        while (*size > 0 && request->stage == STAGE_STREAM) {
+                size_t used;
+                if (call_send_piece(&request->call, (const uint8_t *)bytes, *size, &used) == CALL_PARKED)
+                        return;
+                bytes += used;
+                *size -= used;
+                if (request->call.result.kind != RESULT_DONE)
+                        request->stage = STAGE_DISCARD;
+        }
+        *size = 0;
+}
+
+/* Reads on to the body's end, if that comes soon. */
+static enum MHD_Result discard_body(struct request *request)
+{
+        const int64_t now = now_ns();
+        if (request->discard_until_ns == 0)
+                request->discard_until_ns = now + DISCARD_MAX_NS;
+        return now < request->discard_until_ns ? MHD_YES : MHD_NO;
+}
+
+static enum MHD_Result take_body(struct request *request, const char *bytes, size_t *size)
+{
+        if (request->stage == STAGE_STREAM) {
+                stream_body(request, bytes, size);
+                return MHD_YES;
+        }
+        if (request->stage == STAGE_DISCARD) {
+                *size = 0;
+                return discard_body(request);
+        }
+        const enum MHD_Result result = collect(request, bytes, *size) ? MHD_YES : MHD_NO;
+        *size = 0;
+        return result;
+}
+
+static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *path,
+        const char *method, const char *version, const char *bytes, size_t *size, void **state)
+{
+        struct request *request = *state;
+        if (request == NULL) {
+                request = *state = request_new(context, connection, method, path);
+                if (request == NULL)
+                        return MHD_NO;
+                route(request, method, path);
+                start(request, version);
+                /* Who asks first, or sends much, is answered at once. */
+                if (request->stage == STAGE_DISCARD &&
+                        (request->headers.values[HEADER_EXPECT] != NULL ||
+                                announced_size(request) > DISCARD_MAX_SIZE))
+                        request->early = true;
+                return request->early ? reply(request) : MHD_YES;
+        }
+        if (*size > 0)
+                return take_body(request, bytes, size);
+        return request->stage == STAGE_RUN ? run(request) : end_body(request);
+}
+
+static void on_library_log(void *context, const char *format, va_list arguments)
+{
+        char line[512];
+        (void)context;
+        vsnprintf(line, sizeof line, format, arguments);
+        log_write(LOG_LEVEL_DEBUG, "libmicrohttpd: %s", line);
+}
+
+struct server *server_start(
+        struct service *service, const struct access *access, unsigned threads, unsigned connection_limit)
+{
+        struct server *const server = calloc(1, sizeof *server);
+        if (server == NULL)
+                return NULL;
+        server->service = service;
+        server->access = access;
+        const unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ITC |
+                MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+        server->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, server, MHD_OPTION_EXTERNAL_LOGGER,
+                on_library_log, NULL, MHD_OPTION_THREAD_POOL_SIZE, threads > 1 ? threads : 0U,
+                MHD_OPTION_CONNECTION_LIMIT, connection_limit, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+                (size_t)CONNECTION_POOL_SIZE, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_TIMEOUT_S,
+                MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
+        if (server->daemon != NULL)
+                return server;
+        log_write(LOG_LEVEL_ERROR, "libmicrohttpd does not start");
+        free(server);
+        return NULL;
+}
+
+void server_add(struct server *server, int fd, const struct sockaddr *peer, socklen_t peer_size)
+{
+        if (MHD_add_connection(server->daemon, fd, peer, peer_size) != MHD_YES)
+                log_write(LOG_LEVEL_WARNING, "a connection was refused: there are as many as there may be");
+}
+
+bool server_is_busy(const struct server *server)
+{
+        return server->requests > 0;
+}
+
+void server_stop(struct server *server)
+{
+        MHD_stop_daemon(server->daemon);
+        free(server);
+}

@@ -1,0 +1,23 @@
+/* http.h: the HTTP server: collects requests, lets calls run, parks connections, sends replies. */
+#pragma once
+
+#include <sys/socket.h>
+
+#include "api/call.h"
+#include "daemon/access.h"
+
+struct server;
+
+/* Starts the worker threads. `service` and `access` must outlive the server. NULL after logging why. */
+struct server *server_start(
+        struct service *service, const struct access *access, unsigned threads, unsigned connection_limit);
+
+/* Hands an accepted connection over, whatever becomes of it. Clients on AF_UNIX need no token: whoever calls this has
+ * checked their uid. */
+void server_add(struct server *server, int fd, const struct sockaddr *peer, socklen_t peer_size);
+
+/* Whether a request is yet to be answered. */
+bool server_is_busy(const struct server *server);
+
+/* Stops the threads and closes the connections. No call may be parked. */
+void server_stop(struct server *server);

@@ -1,0 +1,114 @@
+/* listener.c: the addresses that the daemon serves on, and who may connect to them. */
+#include "daemon/listener.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "daemon/http.h"
+#include "daemon/log.h"
+#include "daemon/sockets/cleanup.h"
+
+enum { BACKLOG = 4096 };
+
+static bool complain(const char *what, const char *why)
+{
+        log_write(LOG_LEVEL_ERROR, "%s: %s", what, why);
+        return false;
+}
+
+/* Whether somebody serves there. */
+static bool is_alive(const struct sockaddr_un *address)
+{
+        fd_auto const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        return connect(fd, (const struct sockaddr *)address, sizeof *address) == 0 || errno == EAGAIN;
+}
+
+/* Takes away what a dead daemon left, and nothing else. */
+static void remove_stale(const struct sockaddr_un *address)
+{
+        struct stat status;
+        if (lstat(address->sun_path, &status) == 0 && S_ISSOCK(status.st_mode) && !is_alive(address))
+                unlink(address->sun_path);
+}
+
+bool listener_open_unix(struct listener *listener, const char *path)
+{
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        if (strlen(path) >= sizeof address.sun_path)
+                return complain(path, "too long for a unix socket's path");
+        strcpy(address.sun_path, path);
+        remove_stale(&address);
+        fd_auto int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        const mode_t mask = umask(0177);
+        const bool bound = fd >= 0 && bind(fd, (const struct sockaddr *)&address, sizeof address) == 0;
+        umask(mask);
+        if (!bound || listen(fd, BACKLOG) != 0)
+                return complain(path, strerror(errno));
+        *listener = (struct listener){ .fd = take_fd(&fd), .unix_path = path };
+        snprintf(listener->url, sizeof listener->url, "unix:%s", path);
+        return true;
+}
+
+bool listener_open_tcp(struct listener *listener, const char *text)
+{
+        struct address address;
+        const int on = 1;
+        const struct result parsed = address_parse(text, &address);
+        if (parsed.kind != RESULT_DONE)
+                return complain(text, parsed.detail);
+        if (address.name[0] != '\0' || address.storage.ss_family == AF_UNIX)
+                return complain(text, "must be a numeric address and a port, as 127.0.0.1:7625");
+        fd_auto int fd = socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+                bind(fd, (const struct sockaddr *)&address.storage, address.size) != 0 || listen(fd, BACKLOG) != 0)
+                return complain(text, strerror(errno));
+        address.size = sizeof address.storage;
+        if (getsockname(fd, (struct sockaddr *)&address.storage, &address.size) != 0)
+                return complain(text, strerror(errno));
+        char real[sizeof listener->url - sizeof "http://"];
+        *listener = (struct listener){ .fd = take_fd(&fd) };
+        snprintf(listener->url, sizeof listener->url, "http://%s", address_format(&address, real, sizeof real));
+        return true;
+}
+
+/* On a unix socket, only this uid and root are served. */
+static bool is_welcome(const struct listener *listener, int fd)
+{
+        struct ucred peer;
+        socklen_t size = sizeof peer;
+        if (listener->unix_path == NULL)
+                return true;
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && (peer.uid == geteuid() || peer.uid == 0))
+                return true;
+        log_write(LOG_LEVEL_WARNING, "refused a connection of uid %u on %s", (unsigned)peer.uid, listener->url);
+        return false;
+}
+
+bool listener_accept(const struct listener *listener, struct server *server)
+{
+        for (;;) {
+                struct sockaddr_storage peer = { .ss_family = AF_UNIX };
+                socklen_t size = sizeof peer;
+                fd_auto int fd =
+                        accept4(listener->fd, (struct sockaddr *)&peer, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+                if (fd < 0)
+                        return errno != EMFILE && errno != ENFILE && errno != ENOMEM && errno != ENOBUFS;
+                if (is_welcome(listener, fd))
+                        server_add(server, take_fd(&fd), (const struct sockaddr *)&peer, size);
+        }
+}
+
+void listener_close(struct listener *listener)
+{
+        if (listener->fd < 0)
+                return;
+        close(take_fd(&listener->fd));
+        if (listener->unix_path != NULL)
+                unlink(listener->unix_path);
+}

@@ -1,0 +1,255 @@
+/* main.c: sockwrightd's life: start, serve until a signal, stop without leaving a call unanswered. */
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "api/call.h"
+#include "api/openapi.h"
+#include "daemon/access.h"
+#include "daemon/command_line.h"
+#include "daemon/http.h"
+#include "daemon/listener.h"
+#include "daemon/sockets/background.h"
+
+/* Descriptors that are neither owned sockets nor HTTP connections. */
+enum { RESERVED_DESCRIPTORS = 64, SMALLEST_LIMIT = 256 };
+
+enum { DEFAULT_MAX_BODY = 64 << 20, DRAIN_TIMEOUT_MS = 5000, DRAIN_STEP_MS = 10, EXHAUSTED_PAUSE_MS = 50 };
+
+static const char DEFAULT_LISTEN[] = "127.0.0.1:7625";
+
+struct daemon {
+        struct configuration configuration;
+        char unix_path[PATH_MAX], token_file[PATH_MAX];
+        size_t descriptors;
+        int signal_fd;
+        struct service service;
+        struct access access;
+        struct server *server;
+        struct listener listeners[LISTEN_MAX + 1];
+        size_t listener_count;
+};
+
+/* $XDG_RUNTIME_DIR, or root's folder, which is made when it is not there. */
+static const char *runtime_directory(void)
+{
+        static const char root[] = "/run/sockwright";
+        const char *const user = getenv("XDG_RUNTIME_DIR");
+        if (geteuid() != 0)
+                return user != NULL && user[0] == '/' ? user : NULL;
+        if (mkdir(root, 0755) != 0 && errno != EEXIST)
+                log_write(LOG_LEVEL_ERROR, "%s: %s", root, strerror(errno));
+        return root;
+}
+
+static bool choose_paths(struct daemon *daemon)
+{
+        const struct configuration *const configuration = &daemon->configuration;
+        if (configuration->unix_path != NULL) {
+                snprintf(daemon->unix_path, sizeof daemon->unix_path, "%s", configuration->unix_path);
+        } else {
+                const char *const directory = runtime_directory();
+                if (directory == NULL) {
+                        log_write(LOG_LEVEL_ERROR, "XDG_RUNTIME_DIR is not set: say --unix PATH");
+                        return false;
+                }
+                snprintf(daemon->unix_path, sizeof daemon->unix_path, "%s/sockwright.sock", directory);
+        }
+        const char *const slash = strrchr(daemon->unix_path, '/');
+        const int directory_size = slash == NULL ? 0 : (int)(slash - daemon->unix_path) + 1;
+        if (configuration->token_file != NULL)
+                snprintf(daemon->token_file, sizeof daemon->token_file, "%s", configuration->token_file);
+        else
+                snprintf(daemon->token_file, sizeof daemon->token_file, "%.*ssockwright.token", directory_size,
+                        daemon->unix_path);
+        return true;
+}
+
+static bool set_log_level(const char *name)
+{
+        if (name == NULL)
+                return true;
+        for (int level = 0; level < LOG_LEVEL_COUNT; level++)
+                if (strcmp(name, log_level_names[level]) == 0) {
+                        log_set_level((enum log_level)level);
+                        return true;
+                }
+        fprintf(stderr, "sockwrightd: --log-level must be error, warning, notice, info or debug\n");
+        return false;
+}
+
+/* As many descriptors as the hard limit allows. */
+static bool raise_limit(struct daemon *daemon)
+{
+        struct rlimit limit;
+        if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+                return false;
+        limit.rlim_cur = limit.rlim_max;
+        daemon->descriptors = limit.rlim_max > (1 << 20) ? 1 << 20 : (size_t)limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &limit) == 0 && daemon->descriptors >= SMALLEST_LIMIT)
+                return true;
+        log_write(LOG_LEVEL_ERROR, "the limit of open files is %zu: at least %d are needed", daemon->descriptors,
+                SMALLEST_LIMIT);
+        return false;
+}
+
+/* Signals are read from a descriptor, by the main thread alone. */
+static bool block_signals(struct daemon *daemon)
+{
+        sigset_t signals;
+        sigemptyset(&signals);
+        sigaddset(&signals, SIGTERM);
+        sigaddset(&signals, SIGINT);
+        signal(SIGPIPE, SIG_IGN);
+        daemon->signal_fd = sigprocmask(SIG_BLOCK, &signals, NULL) == 0
+                ? signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK)
+                : -1;
+        return daemon->signal_fd >= 0;
+}
+
+static bool open_listeners(struct daemon *daemon)
+{
+        const struct configuration *const configuration = &daemon->configuration;
+        const char *const fallback[] = { DEFAULT_LISTEN };
+        const char *const *const listen = configuration->listen_count > 0 ? configuration->listen : fallback;
+        const size_t count = configuration->listen_count > 0 ? configuration->listen_count : 1;
+        if (!listener_open_unix(&daemon->listeners[daemon->listener_count], daemon->unix_path))
+                return false;
+        daemon->listener_count++;
+        for (size_t i = 0; i < count; i++) {
+                if (!listener_open_tcp(&daemon->listeners[daemon->listener_count], listen[i]))
+                        return false;
+                daemon->listener_count++;
+        }
+        return true;
+}
+
+static void close_listeners(struct daemon *daemon)
+{
+        while (daemon->listener_count > 0)
+                listener_close(&daemon->listeners[--daemon->listener_count]);
+}
+
+static bool start_service(struct daemon *daemon)
+{
+        const struct configuration *const configuration = &daemon->configuration;
+        const size_t usable = daemon->descriptors - RESERVED_DESCRIPTORS;
+        const size_t max_sockets =
+                configuration->max_sockets > 0 ? (size_t)configuration->max_sockets : usable / 2;
+        if (max_sockets >= usable) {
+                log_write(LOG_LEVEL_ERROR, "--max-sockets %zu leaves no descriptors for HTTP: at most %zu of %zu fit",
+                        max_sockets, usable - 1, daemon->descriptors);
+                return false;
+        }
+        const long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+        const unsigned threads = configuration->threads > 0 ? (unsigned)configuration->threads
+                : cpus > 0                                  ? (unsigned)cpus
+                                                            : 1;
+        daemon->service.default_timeout_ms = configuration->default_timeout_ms;
+        daemon->service.max_timeout_ms = configuration->max_timeout_ms;
+        daemon->service.max_body_size =
+                configuration->max_body > 0 ? (size_t)configuration->max_body : DEFAULT_MAX_BODY;
+        daemon->service.registry = registry_new(max_sockets);
+        daemon->service.waiter = waiter_new(daemon->descriptors);
+        if (daemon->service.registry == NULL || daemon->service.waiter == NULL) {
+                log_write(LOG_LEVEL_ERROR, "cannot start: %s", strerror(errno));
+                return false;
+        }
+        daemon->server =
+                server_start(&daemon->service, &daemon->access, threads, (unsigned)(usable - max_sockets));
+        return daemon->server != NULL;
+}
+
+/* One line per listener, and what to paste. */
+static void announce(const struct daemon *daemon)
+{
+        for (size_t i = 0; i < daemon->listener_count; i++) {
+                const struct listener *const listener = &daemon->listeners[i];
+                printf("listening on %s\n", listener->url);
+                if (listener->unix_path != NULL)
+                        printf("  curl --unix-socket '%s' http://localhost/v1/sockets\n", listener->unix_path);
+                else
+                        printf("  curl -H \"Authorization: Bearer $(cat '%s')\" %s/v1/sockets\n", daemon->token_file,
+                                listener->url);
+        }
+        fflush(stdout);
+}
+
+/* Accepts until a signal comes. */
+static void serve(struct daemon *daemon)
+{
+        struct pollfd ready[LISTEN_MAX + 2] = { { .fd = daemon->signal_fd, .events = POLLIN } };
+        for (size_t i = 0; i < daemon->listener_count; i++)
+                ready[i + 1] = (struct pollfd){ .fd = daemon->listeners[i].fd, .events = POLLIN };
+        bool exhausted = false;
+        while (ready[0].revents == 0) {
+                /* Without descriptors, a listener stays ready: pause instead of spinning. */
+                poll(ready, exhausted ? 1 : daemon->listener_count + 1, exhausted ? EXHAUSTED_PAUSE_MS : -1);
+                exhausted = false;
+                for (size_t i = 0; i < daemon->listener_count; i++)
+                        if (!listener_accept(&daemon->listeners[i], daemon->server))
+                                exhausted = true;
+        }
+}
+
+/* Every parked call is answered before the connections are closed. */
+static void stop(struct daemon *daemon)
+{
+        log_write(LOG_LEVEL_NOTICE, "stopping");
+        daemon->service.shutting_down = true;
+        close_listeners(daemon);
+        waiter_shut_down(daemon->service.waiter);
+        const int64_t until = now_ns() + (int64_t)DRAIN_TIMEOUT_MS * 1000000;
+        while (server_is_busy(daemon->server) && now_ns() < until)
+                poll(NULL, 0, DRAIN_STEP_MS);
+        server_stop(daemon->server);
+}
+
+static int run(struct daemon *daemon)
+{
+        if (!set_log_level(daemon->configuration.log_level) || !choose_paths(daemon) || !raise_limit(daemon) ||
+                !block_signals(daemon) || !access_load(&daemon->access, daemon->token_file))
+                return EXIT_FAILURE;
+        const bool serving = start_service(daemon) && open_listeners(daemon);
+        if (serving) {
+                announce(daemon);
+                serve(daemon);
+        }
+        if (daemon->server != NULL)
+                stop(daemon);
+        close_listeners(daemon);
+        registry_free(daemon->service.registry);
+        waiter_free(daemon->service.waiter);
+        background_stop();
+        close(daemon->signal_fd);
+        return serving ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+        static struct daemon daemon;
+        if (!command_line_read(argc, argv, &daemon.configuration))
+                return 2;
+        switch (daemon.configuration.command) {
+        case COMMAND_HELP:
+                command_line_help();
+                return EXIT_SUCCESS;
+        case COMMAND_VERSION:
+                printf("sockwrightd %s\n", SOCKWRIGHT_VERSION);
+                return EXIT_SUCCESS;
+        case COMMAND_OPENAPI:
+                fputs(openapi_yaml_text(), stdout);
+                return EXIT_SUCCESS;
+        case COMMAND_SERVE:
+                return run(&daemon);
+        }
+        return EXIT_FAILURE;
+}

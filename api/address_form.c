@@ -3,7 +3,6 @@
 #include "api/address_form.h"
 
 #include <arpa/inet.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <linux/if_packet.h>
 #include <linux/netlink.h>

@@ -7,6 +7,7 @@
 
 #include "api/base64.h"
 #include "api/json_body.h"
+#include "api/utf8.h"
 
 /* Timeouts may be given in any size, and are capped. */
 static const struct field common_rows[] = {
@@ -121,21 +122,40 @@ static bool add_parameter(struct call *call, struct decoder *decoder, const char
         return end_decoder(call);
 }
 
+/* "?expect=ECONNREFUSED,EPIPE" stands for the list. Takes the value over. */
+static json_t *split_expect(json_t *value)
+{
+        json_t *const list = json_array();
+        const char *rest = json_is_string(value) ? json_string_value(value) : "";
+        while (*rest != '\0') {
+                const size_t size = strcspn(rest, ",");
+                json_array_append_new(list, json_stringn(rest, size));
+                rest += size + (rest[size] == ',');
+        }
+        if (!json_is_string(value))
+                json_array_append(list, value);
+        json_decref(value);
+        return list;
+}
+
 bool call_add_query(struct call *call, const char *name, const char *text, size_t size)
 {
         struct decoder decoder;
         if (!begin_decoder(call, &decoder))
                 return false;
+        char clean[PROBLEM_PARAMETER_SIZE];
+        utf8_clean(clean, sizeof clean, name, strlen(name));
         const struct field *field = fields_find(call->operation->request, name);
         if (field == NULL)
                 field = fields_find(common_of(call->operation), name);
         /* What no field knows is refused when all is decoded, with the nearest name. */
-        json_t *const value = field == NULL ? json_null()
-                                            : field_value_from_query(&decoder, field, text == NULL ? "" : text, size);
+        json_t *value = field == NULL ? json_null()
+                                      : field_value_from_query(&decoder, field, text == NULL ? "" : text, size);
+        if (value != NULL && strcmp(clean, "expect") == 0)
+                value = split_expect(value);
         if (value == NULL)
                 return false;
-        const char *const kept = json_string(name) == NULL ? "parameter" : name;
-        return add_parameter(call, &decoder, kept, value);
+        return add_parameter(call, &decoder, clean, value);
 }
 
 static bool decode_payload(struct call *call, struct decoder *decoder, const char *text, size_t size)
@@ -194,7 +214,6 @@ static bool decode_expect(struct call *call, struct decoder *decoder)
         json_t *const list = call->common.expect.json;
         if (list == NULL)
                 return true;
-        /* In a query string: "ECONNREFUSED" or "ECONNREFUSED,EPIPE". */
         if (!json_is_array(list))
                 return decoder_fail(decoder, "expect", "must be a list of errno names");
         call->expect_count = json_array_size(list);
@@ -207,29 +226,12 @@ static bool decode_expect(struct call *call, struct decoder *decoder)
         return true;
 }
 
-/* "?expect=ECONNREFUSED,EPIPE" stands for the list. */
-static void split_expect(struct call *call)
-{
-        const json_t *const text = json_object_get(call->parameters, "expect");
-        if (!json_is_string(text))
-                return;
-        json_t *const list = json_array();
-        const char *rest = json_string_value(text);
-        while (*rest != '\0') {
-                const size_t size = strcspn(rest, ",");
-                json_array_append_new(list, json_stringn(rest, size));
-                rest += size + (rest[size] == ',');
-        }
-        json_object_set_new(call->parameters, "expect", list);
-}
-
 bool call_decode(struct call *call)
 {
         struct decoder decoder;
         const struct operation *const operation = call->operation;
         if (!begin_decoder(call, &decoder))
                 return false;
-        split_expect(call);
         call->common.timeout_ms = -1;
         if (!fields_decode(&decoder, operation->request, call->request, common_of(operation), &call->common,
                     call->parameters) ||

@@ -18,19 +18,21 @@ static json_int_t duration_us(const struct call *call)
 static char *print_object(const json_t *object, size_t before, size_t *size)
 {
         size_t room = SMALL_JSON_SIZE;
-        char *text = malloc(before + room);
+        char *text = malloc(before + room + 1);
         if (text == NULL)
                 return NULL;
         size_t needed = json_dumpb(object, text + before, room, JSON_COMPACT);
         if (needed > room) {
                 free(text);
                 room = needed;
-                text = malloc(before + room);
+                text = malloc(before + room + 1);
                 if (text == NULL)
                         return NULL;
                 needed = json_dumpb(object, text + before, room, JSON_COMPACT);
         }
-        *size = before + needed;
+        /* For those who read it in a terminal. */
+        text[before + needed] = '\n';
+        *size = before + needed + 1;
         return text;
 }
 

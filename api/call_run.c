@@ -22,6 +22,8 @@ static const char *system_call_name(const struct operation *operation)
         static const char prefix[] = "socket_";
         if (strcmp(operation->name, "socket_create") == 0)
                 return "connect";
+        if (strcmp(operation->name, "socket_upload") == 0)
+                return "send";
         const bool has_prefix = strncmp(operation->name, prefix, sizeof prefix - 1) == 0;
         return operation->name + (has_prefix ? sizeof prefix - 1 : 0);
 }
@@ -138,7 +140,17 @@ struct result call_lookup_address(struct call *call, const struct address *addre
         return await_lookup(call, lookup_new_address(address, flags), "getnameinfo");
 }
 
-/* An address of the request that still is a host's name, or NULL. */
+/* The family that a name is to be resolved in: the socket's, or the one that is to be made. */
+static int family_of(const struct call *call)
+{
+        if (call->socket != NULL)
+                return call->socket->family;
+        const bool making = call->operation->request == &socket_create_request_fields;
+        const int family = making ? ((const struct socket_create_request *)call->request)->family : AF_UNSPEC;
+        return family >= 0 ? family : AF_INET;
+}
+
+/* An address of the request that still is a host's name, or NULL. Those before it now have a family, ":80" too. */
 static struct address *unresolved_address(const struct call *call)
 {
         const struct fields *const fields = call->operation->request;
@@ -146,20 +158,11 @@ static struct address *unresolved_address(const struct call *call)
                 if (fields->rows[i].kind != FIELD_ADDRESS)
                         continue;
                 struct address *const address = (struct address *)((char *)call->request + fields->rows[i].offset);
+                address_fit(address, family_of(call));
                 if (address->given && address->name[0] != '\0')
                         return address;
         }
         return NULL;
-}
-
-/* The family that a name is to be resolved in: the socket's, or the one that is to be made. */
-static int family_of(const struct call *call)
-{
-        if (call->socket != NULL)
-                return call->socket->family;
-        if (call->operation->request == &socket_create_request_fields)
-                return ((const struct socket_create_request *)call->request)->family;
-        return AF_UNSPEC;
 }
 
 /* Resolves every host name in the request, one after the other. */
@@ -167,7 +170,9 @@ static struct result resolve(struct call *call)
 {
         for (struct address *address; (address = unresolved_address(call)) != NULL;) {
                 if (call->lookup == NULL) {
-                        const struct addrinfo hints = { .ai_family = family_of(call), .ai_socktype = SOCK_STREAM };
+                        const int asked = address->storage.ss_family;
+                        const struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
+                                .ai_family = asked == AF_UNSPEC ? family_of(call) : asked };
                         return call_lookup_names(call, address->name, NULL, &hints);
                 }
                 const struct result result = lookup_first_address(call->lookup, address->port, address);

@@ -2,7 +2,6 @@
 #include <inttypes.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -25,7 +24,9 @@ static const int64_t UNIX_CONNECT_RETRY_NS = 5000000;
 #define TYPE_HELP "SOCK_STREAM, SOCK_DGRAM, SOCK_RAW, SOCK_RDM, SOCK_SEQPACKET."
 
 static const struct field socket_create_request_rows[] = {
-        FIELD(struct socket_create_request, family, FAMILY_HELP, .names = &family_names, .fallback = AF_INET,
+        FIELD(struct socket_create_request, family,
+                FAMILY_HELP " Absent: that of the address to bind or connect to, else AF_INET.",
+                .names = &family_names, .fallback = -1,
                 .example = "\"AF_INET\""),
         FIELD(struct socket_create_request, type, TYPE_HELP, .names = &type_names, .fallback = SOCK_STREAM,
                 .example = "\"SOCK_STREAM\""),
@@ -151,6 +152,12 @@ static struct text id_text(struct call *call, uint64_t number)
         return (struct text){ .bytes = arena_copy(&call->arena, id, strlen(id)), .size = strlen(id) };
 }
 
+/* AF_PACKET's protocols are in network order for the kernel, and in the host's for everybody else. */
+static int protocol_number(int family, int protocol)
+{
+        return family == AF_PACKET ? htons((uint16_t)protocol) : protocol;
+}
+
 static void describe(struct call *call, struct socket *socket, struct socket_object *out)
 {
         struct socket_status status;
@@ -159,7 +166,7 @@ static void describe(struct call *call, struct socket *socket, struct socket_obj
                 .id = id_text(call, socket->number),
                 .family = socket->family,
                 .type = socket->type,
-                .protocol = socket->protocol,
+                .protocol = protocol_number(socket->family, socket->protocol),
                 .state = { status.state, strlen(status.state) },
                 .tcp_state = status.tcp_state,
                 .local = status.local,
@@ -206,24 +213,23 @@ static struct result bind_to(int fd, const struct address *address)
         return check("bind", bind(fd, (const struct sockaddr *)&address->storage, address->size));
 }
 
-/* One attempt of connect(2), which goes on by itself once begun: *begun says so from then on. */
+/* One attempt of connect(2), which goes on by itself once begun. Asking again tells how it went; unlike SO_ERROR, that also
+ * makes a TCP socket ready for another try, as a blocking connect(2) that fails does. */
 static struct result connect_step(struct call *call, struct socket *socket, const struct address *address)
 {
-        if (call->begun) {
-                struct pollfd writable = { .fd = socket->fd, .events = POLLOUT };
-                if (poll(&writable, 1, 0) == 0)
-                        return would_block("connect");
-                const int error = int_option(socket->fd, SO_ERROR, 0);
-                return error == 0 ? DONE : refused("connect", error);
-        }
         if (connect(socket->fd, (const struct sockaddr *)&address->storage, address->size) == 0)
                 return DONE;
         const int error = errno;
-        call->begun = error == EINPROGRESS || error == EINTR;
+        if (call->begun && error == EISCONN)
+                return DONE;
+        if (error == EINPROGRESS || error == EINTR || (call->begun && error == EALREADY)) {
+                call->begun = true;
+                return would_block("connect");
+        }
         /* AF_UNIX: the listener's queue is full, and no readiness will tell when it isn't. */
         if (error == EAGAIN && socket->family == AF_UNIX)
                 call->wait.retry_ns = UNIX_CONNECT_RETRY_NS;
-        return call->begun || call->wait.retry_ns > 0 ? would_block("connect") : refused("connect", error);
+        return call->wait.retry_ns > 0 ? would_block("connect") : refused("connect", error);
 }
 
 /* All that can be said before the connecting, on a socket that nobody else knows yet. */
@@ -235,10 +241,21 @@ static struct result prepare(struct call *call, const struct socket_create_reque
                 TRY(setting_apply(call, fd, &request->options.items[i], path));
         }
         if (request->bind.given)
-                TRY(capability_explain(bind_to(fd, &request->bind), 0, 0, request->family, request->type));
+                TRY(capability_explain(bind_to(fd, &request->bind), 0, 0, int_option(fd, SO_DOMAIN, AF_INET), request->type));
         if (request->listen.given)
                 TRY(check("listen", listen(fd, request->listen.backlog)));
         return DONE;
+}
+
+/* Absent, it is that of the address to bind or to connect to. */
+static int family_to_make(const struct socket_create_request *request)
+{
+        const struct address *const address = request->bind.given ? &request->bind : &request->connect;
+        if (request->family >= 0)
+                return request->family;
+        return address->given && !address->any && address->storage.ss_family != AF_UNSPEC
+                ? address->storage.ss_family
+                : AF_INET;
 }
 
 static struct result make(struct call *call, const struct socket_create_request *request)
@@ -247,8 +264,9 @@ static struct result make(struct call *call, const struct socket_create_request 
                 return call_unsound(call, "connect", "does not go with listen");
         TRY(registry_reserve(call->service->registry, 1));
         call->reserved = 1;
-        fd_auto int fd = socket(request->family, request->type | TYPE_FLAGS, request->protocol);
-        TRY(capability_explain(check("socket", fd), 0, 0, request->family, request->type));
+        const int family = family_to_make(request);
+        fd_auto int fd = socket(family, request->type | TYPE_FLAGS, protocol_number(family, request->protocol));
+        TRY(capability_explain(check("socket", fd), 0, 0, family, request->type));
         TRY(prepare(call, request, fd));
         call->socket = adopt(&fd, &request->label);
         return call->socket == NULL ? refused("malloc", ENOMEM) : DONE;

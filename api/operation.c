@@ -1,5 +1,4 @@
-/* operation.c: the rows of operations.def as a table, each behind a door that gives its function typed
- * records. */
+/* operation.c: the rows of operations.def as a table, each with a door that types its function's records. */
 #include "api/operation.h"
 
 #include <string.h>

@@ -1,8 +1,13 @@
 /* header.c: the request headers that matter, read once and strictly. */
 #include "daemon/header.h"
 
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 static const char *const names[HEADER_COUNT] = {
         [HEADER_HOST] = "Host",
@@ -47,4 +52,35 @@ bool media_is(const char *value, const char *media)
 {
         const size_t size = strlen(media);
         return value != NULL && strncasecmp(value, media, size) == 0 && strchr(" \t;,", value[size]) != NULL;
+}
+
+/* The name without its port and an IPv6 address' brackets; false when it is too long or has none. */
+static bool host_name(const char *host, char *out, size_t out_size)
+{
+        const bool bracketed = host[0] == '[';
+        const size_t size = bracketed ? strcspn(host, "]") : strcspn(host, ":");
+        const char *const rest = host + size + (bracketed && host[size] == ']');
+        const char *const digits = rest[0] == ':' ? rest + 1 : rest;
+        snprintf(out, out_size, "%.*s", (int)(size - bracketed), host + bracketed);
+        return size < out_size && size > (size_t)bracketed && digits[strspn(digits, "0123456789")] == '\0' &&
+                (!bracketed || host[size] == ']');
+}
+
+bool host_is_own(const char *host)
+{
+        char name[256], own[HOST_NAME_MAX + 1] = "";
+        unsigned char address[sizeof(struct in6_addr)];
+        if (host == NULL || !host_name(host, name, sizeof name))
+                return false;
+        gethostname(own, sizeof own);
+        return strcasecmp(name, "localhost") == 0 || strcasecmp(name, own) == 0 ||
+                inet_pton(host[0] == '[' ? AF_INET6 : AF_INET, name, address) == 1;
+}
+
+bool target_is_sound(const char *target)
+{
+        for (const char *escape = target; (escape = strchr(escape, '%')) != NULL; escape++)
+                if (!isxdigit((unsigned char)escape[1]) || !isxdigit((unsigned char)escape[2]))
+                        return false;
+        return true;
 }

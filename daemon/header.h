@@ -19,5 +19,12 @@ struct headers {
  * one Host, several Content-Lengths, one beside Transfer-Encoding, another coding than chunked, NUL bytes. */
 void headers_read(struct MHD_Connection *connection, const char *version, struct headers *out);
 
+/* Whether a Host names this machine in a way that no other site can make a browser use: localhost, an address, or the
+ * machine's own name; with a port or without. */
+bool host_is_own(const char *host);
+
+/* Whether a request's target has only sound percent-escapes. */
+bool target_is_sound(const char *target);
+
 /* Whether a Content-Type or Accept value names the media type; parameters aside. */
 bool media_is(const char *value, const char *media);

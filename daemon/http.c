@@ -24,6 +24,9 @@ enum { CONNECTION_POOL_SIZE = 8192, IDLE_TIMEOUT_S = 75, STREAM_BLOCK_SIZE = 655
 enum { DISCARD_MAX_SIZE = 1 << 20 };
 static const int64_t DISCARD_MAX_NS = 10000000000;
 
+/* A request's state until it has one of its own, when its target is unsound. */
+static char unsound_target;
+
 struct server {
         struct MHD_Daemon *daemon;
         struct service *service;
@@ -150,12 +153,17 @@ static bool choose_stage(struct request *request)
 }
 
 /* All that can be said once the headers are there. */
-static void start(struct request *request, const char *version)
+static void start(struct request *request, const char *version, bool sound_target)
 {
         headers_read(request->connection, version, &request->headers);
+        if (!sound_target)
+                request->headers.fault = "the target has a percent sign without two hexadecimal digits";
         if (request->headers.fault != NULL) {
                 fail(request, PROBLEM_UNSOUND_REQUEST, NULL, request->headers.fault);
                 request->early = true;
+        } else if (!is_local(request) && !host_is_own(request->headers.values[HEADER_HOST])) {
+                fail(request, PROBLEM_FORBIDDEN, "Host",
+                        "The daemon goes by localhost, by its addresses, and by the machine's own name.");
         } else if (strncmp(request->path, "/v1", 3) == 0 && !is_local(request) &&
                 !access_allows(request->server->access, request->headers.values[HEADER_AUTHORIZATION])) {
                 fail(request, PROBLEM_UNAUTHORIZED, NULL, "Show the token: Authorization: Bearer TOKEN");
@@ -163,7 +171,7 @@ static void start(struct request *request, const char *version)
                 return; /* the router has noted the problem */
         } else if (!choose_stage(request)) {
                 fail(request, PROBLEM_UNSUPPORTED_MEDIA, "Content-Type",
-                        "The body must be application/json, or application/octet-stream where it is a payload.");
+                        "The body must be application/json (curl --json), or application/octet-stream where it is a payload.");
         } else if (!begin_call(request)) {
                 request->stage = STAGE_DISCARD;
         } else if (request->stage == STAGE_RAW && call_streams_in(&request->call)) {
@@ -211,7 +219,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
         (void)context;
         (void)connection;
         (void)termination;
-        if (request == NULL)
+        if (request == NULL || *state == &unsound_target)
                 return;
         if (log_wants(LOG_LEVEL_INFO))
                 log_request(request);
@@ -410,13 +418,14 @@ static enum MHD_Result take_body(struct request *request, const char *bytes, siz
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *path,
         const char *method, const char *version, const char *bytes, size_t *size, void **state)
 {
-        struct request *request = *state;
+        struct request *request = *state == &unsound_target ? NULL : *state;
         if (request == NULL) {
+                const bool sound = *state == NULL;
                 request = *state = request_new(context, connection, method, path);
                 if (request == NULL)
                         return MHD_NO;
                 route(request, method, path);
-                start(request, version);
+                start(request, version, sound);
                 /* Who asks first, or sends much, is answered at once. */
                 if (request->stage == STAGE_DISCARD &&
                         (request->headers.values[HEADER_EXPECT] != NULL ||
@@ -429,11 +438,20 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
         return request->stage == STAGE_RUN ? run(request) : end_body(request);
 }
 
+/* Sees the target before it is unescaped; what it returns is the request's first state. */
+static void *on_target(void *context, const char *target, struct MHD_Connection *connection)
+{
+        (void)context;
+        (void)connection;
+        return target_is_sound(target) ? NULL : &unsound_target;
+}
+
 static void on_library_log(void *context, const char *format, va_list arguments)
 {
         char line[512];
         (void)context;
         vsnprintf(line, sizeof line, format, arguments);
+        line[strcspn(line, "\n")] = '\0';
         log_write(LOG_LEVEL_DEBUG, "libmicrohttpd: %s", line);
 }
 
@@ -451,7 +469,7 @@ struct server *server_start(
                 on_library_log, NULL, MHD_OPTION_THREAD_POOL_SIZE, threads > 1 ? threads : 0U,
                 MHD_OPTION_CONNECTION_LIMIT, connection_limit, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
                 (size_t)CONNECTION_POOL_SIZE, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_TIMEOUT_S,
-                MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
+                MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK, on_target, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
         if (server->daemon != NULL)
                 return server;
         log_write(LOG_LEVEL_ERROR, "libmicrohttpd does not start");

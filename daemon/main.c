@@ -22,7 +22,9 @@
 /* Descriptors that are neither owned sockets nor HTTP connections. */
 enum { RESERVED_DESCRIPTORS = 64, SMALLEST_LIMIT = 256 };
 
-enum { DEFAULT_MAX_BODY = 64 << 20, DRAIN_TIMEOUT_MS = 5000, DRAIN_STEP_MS = 10, EXHAUSTED_PAUSE_MS = 50 };
+static const int64_t NS_PER_MS = 1000000;
+
+enum { DEFAULT_MAX_BODY = 64 << 20, DRAIN_TIMEOUT_MS = 5000, DRAIN_STEP_MS = 10, BACKGROUND_TIMEOUT_MS = 1000, EXHAUSTED_PAUSE_MS = 50 };
 
 static const char DEFAULT_LISTEN[] = "127.0.0.1:7625";
 
@@ -207,7 +209,7 @@ static void stop(struct daemon *daemon)
         daemon->service.shutting_down = true;
         close_listeners(daemon);
         waiter_shut_down(daemon->service.waiter);
-        const int64_t until = now_ns() + (int64_t)DRAIN_TIMEOUT_MS * 1000000;
+        const int64_t until = now_ns() + (int64_t)DRAIN_TIMEOUT_MS * NS_PER_MS;
         while (server_is_busy(daemon->server) && now_ns() < until)
                 poll(NULL, 0, DRAIN_STEP_MS);
         server_stop(daemon->server);
@@ -227,8 +229,10 @@ static int run(struct daemon *daemon)
                 stop(daemon);
         close_listeners(daemon);
         registry_free(daemon->service.registry);
+        /* A name resolution cannot be interrupted; it ends with the process. */
+        if (!background_stop(now_ns() + (int64_t)BACKGROUND_TIMEOUT_MS * NS_PER_MS))
+                _exit(serving ? EXIT_SUCCESS : EXIT_FAILURE);
         waiter_free(daemon->service.waiter);
-        background_stop();
         close(daemon->signal_fd);
         return serving ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -2,11 +2,13 @@
 #include "daemon/sockets/background.h"
 
 #include <signal.h>
-#include <stdbool.h>
+#include <time.h>
 
 #include "daemon/sockets/cleanup.h"
 
 enum { THREADS_MAX = 4 };
+
+static const int64_t NS_PER_S = 1000000000;
 
 static struct {
         pthread_mutex_t lock; /* guards all below */
@@ -94,12 +96,15 @@ static unsigned begin_stop(void)
         return background.threads;
 }
 
-void background_stop(void)
+bool background_stop(int64_t deadline_ns)
 {
+        const struct timespec deadline = { .tv_sec = deadline_ns / NS_PER_S, .tv_nsec = deadline_ns % NS_PER_S };
         const unsigned threads = begin_stop();
         for (unsigned thread = 0; thread < threads; thread++)
-                pthread_join(background.thread[thread], NULL);
+                if (pthread_clockjoin_np(background.thread[thread], NULL, CLOCK_MONOTONIC, &deadline) != 0)
+                        return false;
         LOCK_SCOPE(&background.lock);
         background.threads = 0;
         background.stopping = false;
+        return true;
 }

@@ -1,6 +1,9 @@
 /* background.h: a few threads for what has no non-blocking form: name resolution, closing with SO_LINGER. */
 #pragma once
 
+#include <stdbool.h>
+#include <stdint.h>
+
 struct background_job {
         void (*run)(struct background_job *job); /* frees the job's memory itself */
         struct background_job *next;
@@ -10,6 +13,6 @@ struct background_job {
  * at once. */
 void background_submit(struct background_job *job);
 
-/* Waits for the jobs that are queued or run, and ends the threads. A later submit starts them again. Not from
- * a job. */
-void background_stop(void);
+/* Ends the threads once the jobs that are queued or run are done; a later submit starts them again. False: the deadline
+ * (CLOCK_MONOTONIC) passed first, and what the jobs use must stay until the process ends. Not from a job. */
+bool background_stop(int64_t deadline_ns);

@@ -1,9 +1,11 @@
 /* receive.c: recvfrom(2), and what is gathered until a condition holds. */
 #include "daemon/sockets/receive.h"
 
+#include <linux/sockios.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "daemon/sockets/cleanup.h"
 
@@ -17,12 +19,15 @@ static bool has_boundaries(const struct socket *socket)
         return socket->type != SOCK_STREAM;
 }
 
-static bool is_at_end(const struct socket *socket)
+/* What a return of 0 means. A SOCK_SEQPACKET's may be an empty message, with others behind it. */
+static bool is_at_end(const struct socket *socket, int flags)
 {
         if (socket->type != SOCK_SEQPACKET)
-                return socket->type == SOCK_STREAM;
+                return socket->type == SOCK_STREAM && (flags & MSG_ERRQUEUE) == 0;
         struct pollfd end = { .fd = socket->fd, .events = POLLRDHUP };
-        return poll(&end, 1, 0) > 0 && (end.revents & (POLLRDHUP | POLLHUP)) != 0;
+        int queued = 0;
+        return poll(&end, 1, 0) > 0 && (end.revents & (POLLRDHUP | POLLHUP)) != 0 &&
+                (ioctl(socket->fd, SIOCINQ, &queued) != 0 || queued == 0);
 }
 
 static void count_received(struct socket *socket, ssize_t size, int flags)
@@ -116,7 +121,7 @@ struct result receive_once(struct socket *socket, size_t size, int flags, struct
                 receipt.length = (size_t)length;
                 receipt.size = receipt.length < size ? receipt.length : size;
                 receipt.truncated = has_boundaries(socket) && (message.msg_flags & MSG_TRUNC) != 0;
-                receipt.eof = length == 0 && size > 0 && is_at_end(socket);
+                receipt.eof = length == 0 && size > 0 && is_at_end(socket, flags);
                 receipt.address.size = message.msg_namelen <= sizeof receipt.address.storage
                         ? message.msg_namelen
                         : sizeof receipt.address.storage;
@@ -132,10 +137,11 @@ struct result receive_once(struct socket *socket, size_t size, int flags, struct
         return DONE;
 }
 
-/* How much of the gathered bytes and the `more` behind them reaches the goal; 0: all of it does not. */
+/* How much of the gathered bytes and the `more` behind them reaches the goal; 0: all of it, or the limit's worth, does
+ * not. */
 static size_t goal_reached(const struct goal *goal, const struct unread *unread, size_t more)
 {
-        const size_t size = unread->size + more;
+        const size_t size = unread->size + more < goal->limit ? unread->size + more : goal->limit;
         if (goal->delimiter != NULL) {
                 const size_t overlap = goal->scanned < goal->delimiter_size ? goal->scanned : goal->delimiter_size - 1;
                 const size_t from = goal->scanned - overlap;

@@ -3,7 +3,7 @@
 
 #include "daemon/sockets/socket.h"
 
-/* What was received. `bytes` is from malloc(), the caller's; NULL when size is 0. */
+/* What was received. `bytes` is from malloc(), the caller's; it may be NULL when size is 0. */
 struct receipt {
         uint8_t *bytes;
         size_t size;           /* of bytes */

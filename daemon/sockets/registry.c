@@ -63,7 +63,7 @@ void registry_free(struct registry *registry)
 struct result registry_reserve(struct registry *registry, size_t count)
 {
         LOCK_SCOPE(&registry->lock);
-        if (registry->published + registry->reserved + count > registry->limit)
+        if (count > registry->limit - registry->published - registry->reserved)
                 return (struct result){ .kind = RESULT_QUOTA, .detail = "the daemon owns as many sockets as it may" };
         registry->reserved += count;
         return DONE;

@@ -1,9 +1,13 @@
 /* socket.c: counted references to owned sockets, and what the kernel says of them. */
 #include "daemon/sockets/socket.h"
 
+#include <linux/netlink.h>
 #include <linux/sockios.h>
+#include <linux/vm_sockets.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <netpacket/packet.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -99,20 +103,30 @@ static void read_peer(int fd, struct address *out)
                 out->size = sizeof out->storage;
 }
 
-static bool is_bound(const struct address *local)
+/* The bytes of a name that say where a socket is, family by family: all zero, they are no address. */
+static const struct significant {
+        sa_family_t family;
+        size_t offset, size;
+} significant[] = {
+        { AF_INET, offsetof(struct sockaddr_in, sin_port), sizeof(in_port_t) + sizeof(struct in_addr) },
+        { AF_INET6, offsetof(struct sockaddr_in6, sin6_port), sizeof(struct sockaddr_in6) - sizeof(sa_family_t) },
+        { AF_NETLINK, offsetof(struct sockaddr_nl, nl_pid), sizeof(uint32_t) * 2 },
+        { AF_PACKET, offsetof(struct sockaddr_ll, sll_ifindex), sizeof(int) },
+};
+
+/* Whether a name that the kernel gives is one that a socket was given. */
+static bool is_name(const struct address *name)
 {
-        static const struct in6_addr any;
-        if (!local->given)
+        static const uint8_t zero[sizeof(struct sockaddr_in6)];
+        if (!name->given)
                 return false;
-        if (local->storage.ss_family == AF_INET) {
-                const struct sockaddr_in *const in = (const struct sockaddr_in *)&local->storage;
-                return in->sin_port != 0 || in->sin_addr.s_addr != 0;
-        }
-        if (local->storage.ss_family == AF_INET6) {
-                const struct sockaddr_in6 *const in6 = (const struct sockaddr_in6 *)&local->storage;
-                return in6->sin6_port != 0 || memcmp(&in6->sin6_addr, &any, sizeof any) != 0;
-        }
-        return local->size > sizeof(sa_family_t);
+        for (size_t i = 0; i < sizeof significant / sizeof *significant; i++)
+                if (name->storage.ss_family == significant[i].family)
+                        return memcmp((const uint8_t *)&name->storage + significant[i].offset, zero,
+                                       significant[i].size) != 0;
+        if (name->storage.ss_family == AF_VSOCK)
+                return ((const struct sockaddr_vm *)&name->storage)->svm_port != VMADDR_PORT_ANY;
+        return name->size > sizeof(sa_family_t);
 }
 
 static int read_tcp_state(const struct socket *socket)
@@ -141,13 +155,13 @@ static const char *state_of(const struct socket *socket, const struct socket_sta
 {
         if (read_int_option(socket->fd, SO_ACCEPTCONN) != 0)
                 return "listening";
-        if (status->peer.given)
+        if (status->peer.given && (socket->family != AF_NETLINK || is_name(&status->peer)))
                 return "connected";
         if (status->tcp_state == TCP_SYN_SENT || status->tcp_state == TCP_SYN_RECV)
                 return "connecting";
         if (socket->received_bytes + socket->sent_bytes > 0 && status->tcp_state == TCP_CLOSE)
                 return "disconnected";
-        return is_bound(&status->local) ? "bound" : "created";
+        return is_name(&status->local) ? "bound" : "created";
 }
 
 void socket_status_read(struct socket *socket, struct socket_status *out)

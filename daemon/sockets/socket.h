@@ -64,7 +64,7 @@ static inline void cleanup_socket(struct socket **socket)
 {
         socket_release(*socket);
 }
-#define socket_auto __attribute__((cleanup(cleanup_socket)))
+#define socket_auto __attribute__((cleanup(cleanup_socket), unused))
 
 /* What the kernel says of a socket now. */
 struct socket_status {

@@ -127,8 +127,11 @@ static bool arm(struct waiter *waiter, struct socket *socket)
         return socket->armed;
 }
 
+/* Once only: a socket that has hung up is reported for whatever it is asked, and asking anew would report it again. */
 static void disarm(struct waiter *waiter, struct socket *socket)
 {
+        if (!socket->armed)
+                return;
         struct epoll_event event = { .events = EPOLLET, .data.u64 = ABOUT_SOCKET | socket->watch_ticket };
         if (epoll_ctl(waiter->epoll_fd, EPOLL_CTL_MOD, socket->fd, &event) == 0)
                 socket->armed = false;
@@ -202,6 +205,19 @@ static void hold(struct waiter *waiter, struct wait *wait, struct woken *woken)
         woken->first = wait;
 }
 
+/* An attempt may find out that it wants to be tried again by itself. Needs the lane's lock. */
+static void retry_later(struct waiter *waiter, struct wait *wait)
+{
+        if (wait->retry_ns == 0)
+                return;
+        LOCK_SCOPE(&waiter->lock);
+        heap_remove(&waiter->heap, wait);
+        set_due(wait);
+        heap_add(&waiter->heap, wait);
+        if (heap_first(&waiter->heap) == wait)
+                interrupt(waiter);
+}
+
 /* Attempts the parked calls at the head of the lane, until one must go on waiting. Needs the lane's lock. */
 static void advance(struct waiter *waiter, struct lane *lane, struct woken *woken)
 {
@@ -211,8 +227,10 @@ static void advance(struct waiter *waiter, struct lane *lane, struct woken *woke
                         continue;
                 }
                 const enum attempt attempt = wait->attempt(wait);
-                if (attempt == ATTEMPT_AGAIN)
+                if (attempt == ATTEMPT_AGAIN) {
+                        retry_later(waiter, wait);
                         return;
+                }
                 if (attempt == ATTEMPT_HOLD)
                         hold(waiter, wait, woken);
                 else

@@ -145,6 +145,9 @@ const struct fields socket_pair_fields = FIELDS(struct socket_pair, socket_pair_
 
 const struct fields nothing_fields = { .size = sizeof(struct nothing) };
 
+/* The caller expects the making to fail; it did not, and what was made is closed again. */
+static const struct result NOT_KEPT = { .kind = RESULT_UNEXPECTED, .detail = "The call succeeded; nothing was kept." };
+
 static struct text id_text(struct call *call, uint64_t number)
 {
         char id[SOCKET_ID_SIZE];
@@ -279,6 +282,8 @@ struct result run_socket_create(
                 TRY(make(call, request));
         if (request->connect.given)
                 TRY(connect_step(call, call->socket, &request->connect));
+        if (call->expect != NULL)
+                return NOT_KEPT;
         registry_publish(call->service->registry, call->socket);
         call->reserved = 0;
         call->created = call->socket->number;
@@ -299,6 +304,8 @@ struct result run_socketpair_create(
         struct socket *other socket_auto = adopt(&other_fd, &request->label);
         if (one == NULL || other == NULL)
                 return refused("malloc", ENOMEM);
+        if (call->expect != NULL)
+                return NOT_KEPT;
         struct socket *const both[] = { one, other };
         reply->sockets.json = json_array();
         for (int i = 0; i < 2; i++) {

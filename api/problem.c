@@ -89,6 +89,7 @@ static const struct {
         [RESULT_UNKNOWN] = { PROBLEM_UNKNOWN_SOCKET, "there is no such socket" },
         [RESULT_CONFLICT] = { PROBLEM_CONFLICT, "the daemon's state does not allow it now" },
         [RESULT_QUOTA] = { PROBLEM_QUOTA, "a limit of the daemon is reached" },
+        [RESULT_UNEXPECTED] = { PROBLEM_UNEXPECTED_OUTCOME, "the call succeeded" },
         [RESULT_SHUTDOWN] = { PROBLEM_SHUTTING_DOWN, "the daemon is shutting down" },
 };
 

@@ -79,8 +79,10 @@ bool host_is_own(const char *host)
 
 bool target_is_sound(const char *target)
 {
+        const char *const path_end = target + strcspn(target, "?");
         for (const char *escape = target; (escape = strchr(escape, '%')) != NULL; escape++)
-                if (!isxdigit((unsigned char)escape[1]) || !isxdigit((unsigned char)escape[2]))
+                if (!isxdigit((unsigned char)escape[1]) || !isxdigit((unsigned char)escape[2]) ||
+                        (escape < path_end && escape[1] == '0' && escape[2] == '0'))
                         return false;
         return true;
 }

@@ -23,7 +23,7 @@ void headers_read(struct MHD_Connection *connection, const char *version, struct
  * machine's own name; with a port or without. */
 bool host_is_own(const char *host);
 
-/* Whether a request's target has only sound percent-escapes. */
+/* Whether a request's target has only sound percent-escapes, and no NUL in its path. */
 bool target_is_sound(const char *target);
 
 /* Whether a Content-Type or Accept value names the media type; parameters aside. */

@@ -157,7 +157,7 @@ static void start(struct request *request, const char *version, bool sound_targe
 {
         headers_read(request->connection, version, &request->headers);
         if (!sound_target)
-                request->headers.fault = "the target has a percent sign without two hexadecimal digits";
+                request->headers.fault = "the target has a percent sign without two hexadecimal digits, or its path a NUL";
         if (request->headers.fault != NULL) {
                 fail(request, PROBLEM_UNSOUND_REQUEST, NULL, request->headers.fault);
                 request->early = true;

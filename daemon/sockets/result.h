@@ -12,6 +12,7 @@ enum result_kind {
         RESULT_UNKNOWN,  /* no such socket or path */
         RESULT_CONFLICT, /* sound, but not in the daemon's present state */
         RESULT_QUOTA,    /* a limit of the daemon's own is reached */
+        RESULT_UNEXPECTED, /* it worked, but the caller expects it not to */
         RESULT_SHUTDOWN, /* the daemon is going down */
 };
 

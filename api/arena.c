@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* Parked calls keep their arena: a block is as small as a usual call's request and reply allow. */
-enum { BLOCK_CAPACITY = 992, LARGE_PIECE = BLOCK_CAPACITY / 2 };
+enum { BLOCK_CAPACITY = 464, LARGE_PIECE = BLOCK_CAPACITY / 2 };
 
 struct arena_block {
         struct arena_block *next;

@@ -1,4 +1,5 @@
-/* call.c: a call's beginning: its socket, its parameters from query, JSON and raw body, and their decoding. */
+/* call.c: a call's beginning: its socket, its parameters from query, JSON and raw body, and their decoding.
+ */
 #include "api/call.h"
 
 #include <stdarg.h>
@@ -12,11 +13,13 @@
 /* Timeouts may be given in any size, and are capped. */
 static const struct field common_rows[] = {
         FIELD(struct common, timeout_ms,
-                "How long the call may wait, in milliseconds; 0: not at all. Longer than the daemon's maximum is cut to "
+                "How long the call may wait, in milliseconds; 0: not at all. Longer than the daemon's "
+                "maximum is cut to "
                 "it. Absent: SO_RCVTIMEO or SO_SNDTIMEO of the socket if set, else the daemon's default.",
                 .min = 0, .max = INT64_MAX, .fallback = -1, .example = "5000"),
         FIELD(struct common, expect,
-                "Names of errnos that are the expected outcome: they become a 200, and anything else, success too, a "
+                "Names of errnos that are the expected outcome: they become a 200, and anything else, "
+                "success too, a "
                 "422.",
                 .schema = "{\"type\":\"array\",\"items\":{\"type\":\"string\"},\"maxItems\":64}",
                 .example = "[\"ECONNREFUSED\"]"),
@@ -25,8 +28,12 @@ static const struct field common_rows[] = {
 const struct fields common_fields = FIELDS(struct common, common_rows);
 
 /* What an operation has of them: all, all but the timeout, or none. */
-static const struct fields no_wait_fields = { .rows = common_rows + 1, .count = 1, .size = sizeof(struct common) };
-static const struct fields no_common_fields = { .rows = common_rows, .count = 0, .size = sizeof(struct common) };
+static const struct fields no_wait_fields = {
+        .rows = common_rows + 1, .count = 1, .size = sizeof(struct common)
+};
+static const struct fields no_common_fields = {
+        .rows = common_rows, .count = 0, .size = sizeof(struct common)
+};
 
 static bool may_wait(const struct operation *operation)
 {
@@ -50,40 +57,27 @@ bool common_applies(const struct operation *operation, const struct field *field
         return field >= common->rows && field < common->rows + common->count;
 }
 
-/* The call's problem, made when the first one is noted; NULL without memory. */
-static struct problem *make_problem(struct call *call)
+/* Notes a problem; parked calls have none, so it only takes memory once there is one. Returns false. */
+static bool keep_problem(struct call *call, const struct problem *problem)
 {
         call->result.kind = RESULT_UNSOUND;
-        if (call->problem == NULL)
-                call->problem = arena_allocate(&call->arena, sizeof *call->problem);
-        return call->problem;
+        call->problem = arena_allocate(&call->arena, sizeof *call->problem);
+        if (call->problem != NULL)
+                *call->problem = *problem;
+        return false;
 }
 
 struct result call_unsound(struct call *call, const char *parameter, const char *format, ...)
 {
         char detail[PROBLEM_DETAIL_SIZE];
+        struct problem problem = { 0 };
         va_list arguments;
         va_start(arguments, format);
         vsnprintf(detail, sizeof detail, format, arguments);
         va_end(arguments);
-        struct problem *const problem = make_problem(call);
-        if (problem != NULL)
-                problem_set(problem, PROBLEM_UNSOUND_REQUEST, parameter, "%s", detail);
+        problem_set(&problem, PROBLEM_UNSOUND_REQUEST, parameter, "%s", detail);
+        keep_problem(call, &problem);
         return call->result;
-}
-
-static bool begin_decoder(struct call *call, struct decoder *decoder)
-{
-        *decoder = (struct decoder){ .arena = &call->arena, .problem = make_problem(call) };
-        return decoder->problem != NULL;
-}
-
-/* Decoding went well: there is no problem after all. */
-static bool end_decoder(struct call *call)
-{
-        call->problem = NULL;
-        call->result.kind = RESULT_DONE;
-        return true;
 }
 
 bool call_begin(struct call *call, struct service *service, const struct operation *operation, const char *id)
@@ -119,7 +113,7 @@ static bool add_parameter(struct call *call, struct decoder *decoder, const char
         }
         if (json_object_set_new_nocheck(call->parameters, name, value) != 0)
                 return decoder_fail_memory(decoder);
-        return end_decoder(call);
+        return true;
 }
 
 /* "?expect=ECONNREFUSED,EPIPE" stands for the list. Takes the value over. */
@@ -138,24 +132,30 @@ static json_t *split_expect(json_t *value)
         return list;
 }
 
-bool call_add_query(struct call *call, const char *name, const char *text, size_t size)
+static bool add_query(
+        struct call *call, struct decoder *decoder, const char *name, const char *text, size_t size)
 {
-        struct decoder decoder;
-        if (!begin_decoder(call, &decoder))
-                return false;
         char clean[PROBLEM_PARAMETER_SIZE];
         utf8_clean(clean, sizeof clean, name, strlen(name));
         const struct field *field = fields_find(call->operation->request, name);
         if (field == NULL)
                 field = fields_find(common_of(call->operation), name);
         /* What no field knows is refused when all is decoded, with the nearest name. */
-        json_t *value = field == NULL ? json_null()
-                                      : field_value_from_query(&decoder, field, text == NULL ? "" : text, size);
+        json_t *value = field == NULL
+                                ? json_null()
+                                : field_value_from_query(decoder, field, text == NULL ? "" : text, size);
         if (value != NULL && strcmp(clean, "expect") == 0)
                 value = split_expect(value);
         if (value == NULL)
                 return false;
-        return add_parameter(call, &decoder, clean, value);
+        return add_parameter(call, decoder, clean, value);
+}
+
+bool call_add_query(struct call *call, const char *name, const char *text, size_t size)
+{
+        struct problem problem = { 0 };
+        struct decoder decoder = { .arena = &call->arena, .problem = &problem };
+        return add_query(call, &decoder, name, text, size) || keep_problem(call, &problem);
 }
 
 static bool decode_payload(struct call *call, struct decoder *decoder, const char *text, size_t size)
@@ -165,44 +165,48 @@ static bool decode_payload(struct call *call, struct decoder *decoder, const cha
                 return decoder_fail_memory(decoder);
         size_t used;
         if (!base64_decode(text, size, bytes, &used))
-                return decoder_fail(decoder, "data", "is not base64 (RFC 4648, section 4, padded, without blanks)");
+                return decoder_fail(
+                        decoder, "data", "is not base64 (RFC 4648, section 4, padded, without blanks)");
         call->payload = (struct binary){ .bytes = bytes, .size = used, .given = true };
+        return true;
+}
+
+static bool add_members(struct call *call, struct decoder *decoder, json_t *members)
+{
+        const char *name;
+        json_t *value;
+        json_object_foreach(members, name,
+                value) if (!add_parameter(call, decoder, name, json_incref(value))) return false;
+        return true;
+}
+
+static bool add_json(struct call *call, struct decoder *decoder, char *body, size_t size)
+{
+        json_auto_t *members = NULL;
+        struct json_span payload;
+        if (!json_body_read(body, size, &members, &payload, decoder->problem))
+                return false;
+        if (payload.size > 0 && fields_payload(call->operation->request) != NULL &&
+                !decode_payload(call, decoder, payload.text, payload.size))
+                return false;
+        if (call->parameters != NULL)
+                return add_members(call, decoder, members);
+        call->parameters = json_incref(members);
         return true;
 }
 
 bool call_add_json(struct call *call, char *body, size_t size)
 {
-        struct decoder decoder;
-        if (!begin_decoder(call, &decoder))
-                return false;
-        json_t *members = NULL;
-        struct json_span payload;
-        if (!json_body_read(body, size, &members, &payload, decoder.problem))
-                return false;
-        if (payload.size > 0 && fields_payload(call->operation->request) != NULL &&
-                !decode_payload(call, &decoder, payload.text, payload.size)) {
-                json_decref(members);
-                return false;
-        }
-        if (call->parameters == NULL) {
-                call->parameters = members;
-                return end_decoder(call);
-        }
-        const char *name;
-        json_t *value;
-        json_object_foreach (members, name, value)
-                if (!add_parameter(call, &decoder, name, json_incref(value))) {
-                        json_decref(members);
-                        return false;
-                }
-        json_decref(members);
-        return end_decoder(call);
+        struct problem problem = { 0 };
+        struct decoder decoder = { .arena = &call->arena, .problem = &problem };
+        return add_json(call, &decoder, body, size) || keep_problem(call, &problem);
 }
 
 bool call_add_raw(struct call *call, const uint8_t *bytes, size_t size)
 {
         call->payload = (struct binary){ .bytes = bytes, .size = size, .given = true };
-        if (json_object_get(call->parameters, "data") == NULL && json_object_get(call->parameters, "text") == NULL)
+        if (json_object_get(call->parameters, "data") == NULL &&
+                json_object_get(call->parameters, "text") == NULL)
                 return true;
         call_unsound(call, "data", "is given twice: as a parameter and as the body");
         return false;
@@ -226,29 +230,34 @@ static bool decode_expect(struct call *call, struct decoder *decoder)
         return true;
 }
 
+/* What stood outside the JSON goes where the operation has its payload. */
+static bool place_payload(struct call *call, struct decoder *decoder)
+{
+        const struct field *const field = fields_payload(call->operation->request);
+        if (field == NULL)
+                return !call->payload.given ||
+                       decoder_fail(decoder, "body", "must be JSON: the operation takes no payload");
+        struct payload *const payload = (struct payload *)((char *)call->request + field->offset);
+        /* Requests only read their payload. */
+        if (call->payload.given)
+                *payload = (struct payload){ .bytes = (uint8_t *)(uintptr_t)call->payload.bytes,
+                        .size = call->payload.size,
+                        .given = true };
+        if (payload->given && call->streamed)
+                return decoder_fail(decoder, "data", "is given twice: as a parameter and as the body");
+        if (!payload->given && !call->streamed)
+                return decoder_fail(decoder, "data", "is missing: what is to be sent, as data, text or body");
+        return true;
+}
+
 bool call_decode(struct call *call)
 {
-        struct decoder decoder;
         const struct operation *const operation = call->operation;
-        if (!begin_decoder(call, &decoder))
-                return false;
+        struct problem problem = { 0 };
+        struct decoder decoder = { .arena = &call->arena, .problem = &problem };
         call->common.timeout_ms = -1;
-        if (!fields_decode(&decoder, operation->request, call->request, common_of(operation), &call->common,
-                    call->parameters) ||
-                !decode_expect(call, &decoder))
-                return false;
-        const struct field *const field = fields_payload(operation->request);
-        if (field != NULL) {
-                struct payload *const payload = (struct payload *)((char *)call->request + field->offset);
-                /* Requests only read their payload. */
-                if (call->payload.given)
-                        *payload = (struct payload){ .bytes = (uint8_t *)(uintptr_t)call->payload.bytes,
-                                .size = call->payload.size,
-                                .given = true };
-                if (!payload->given && !call->streamed)
-                        return decoder_fail(&decoder, "data", "is missing: what is to be sent, as data, text or body");
-        } else if (call->payload.given) {
-                return decoder_fail(&decoder, "body", "must be JSON: the operation takes no payload");
-        }
-        return end_decoder(call);
+        return (fields_decode(&decoder, operation->request, call->request, common_of(operation),
+                        &call->common, call->parameters) &&
+                       decode_expect(call, &decoder) && place_payload(call, &decoder)) ||
+               keep_problem(call, &problem);
 }

@@ -41,18 +41,22 @@ struct call {
         struct problem *problem; /* in the arena; NULL: the result says it all */
         struct wait wait;
         bool parked;
-        struct lookup *lookup;  /* a name resolution, or NULL */
+        struct lookup *lookup; /* a name resolution, or NULL */
         int64_t started_ns;
-        bool begun;             /* a connect(2) is under way */
-        size_t reserved;        /* sockets that the registry keeps room for, until they are published */
-        uint64_t created;       /* for Location: 0, or the new socket's number */
-        struct { uint8_t *bytes; size_t size, used; } piece;
-        struct goal *goal;      /* of a recv with `until`, in the arena */
-        int *expect;            /* errnos that the caller expects, in the arena */
+        bool begun;       /* a connect(2) is under way */
+        size_t reserved;  /* sockets that the registry keeps room for, until they are published */
+        uint64_t created; /* for Location: 0, or the new socket's number */
+        struct {
+                uint8_t *bytes;
+                size_t size, used;
+        } piece;
+        struct goal *goal; /* of a recv with `until`, in the arena */
+        int *expect;       /* errnos that the caller expects, in the arena */
         size_t expect_count;
 
-        /* Set by the owner before call_begin(). suspend() is called each time that the call parks, on the owner's
-         * thread; the call must not be touched from then until resume(), which comes once, on any thread. */
+        /* Set by the owner before call_begin(). suspend() is called each time that the call parks, on the
+         * owner's thread; the call must not be touched from then until resume(), which comes once, on any
+         * thread. */
         void (*suspend)(struct call *call);
         void (*resume)(struct call *call);
         int client_fd; /* -1: none to watch */
@@ -61,9 +65,10 @@ struct call {
 
 enum call_state { CALL_DONE, CALL_PARKED };
 
-/* Where a request is unsound, these return false, and the call may only be replied to. The struct comes zeroed but for
- * what its owner sets. */
-bool call_begin(struct call *call, struct service *service, const struct operation *operation, const char *id);
+/* Where a request is unsound, these return false, and the call may only be replied to. The struct comes
+ * zeroed but for what its owner sets. */
+bool call_begin(
+        struct call *call, struct service *service, const struct operation *operation, const char *id);
 
 /* Adds a parameter of the query string. `text` may be NULL (a bare name). */
 bool call_add_query(struct call *call, const char *name, const char *text, size_t size);
@@ -81,28 +86,29 @@ bool call_decode(struct call *call);
 bool call_streams_in(const struct call *call);
 bool call_streams_out(const struct call *call);
 
-/* The flags of a stream's system calls, and how many bytes a raw reply will have (UINT64_MAX: till the end). */
+/* The flags of a stream's system calls, and how many bytes a raw reply will have (UINT64_MAX: till the end).
+ */
 int call_stream_flags(const struct call *call);
 uint64_t call_stream_size(const struct call *call);
 
 /* Runs it, or goes on after resume(). */
 enum call_state call_run(struct call *call);
 
-/* Streams: sends some of the bytes; goes on after resume() when called again. CALL_DONE: *used bytes are sent, or
- * call->result failed. */
+/* Streams: sends some of the bytes; goes on after resume() when called again. CALL_DONE: *used bytes are
+ * sent, or call->result failed. */
 enum call_state call_send_piece(struct call *call, const uint8_t *bytes, size_t size, size_t *used);
 
-/* Streams: receives some bytes, or with no room only waits for them. CALL_DONE: *used bytes are received, 0 at the end of
- * the stream, or call->result failed. */
+/* Streams: receives some bytes, or with no room only waits for them. CALL_DONE: *used bytes are received, 0
+ * at the end of the stream, or call->result failed. */
 enum call_state call_receive_piece(struct call *call, uint8_t *bytes, size_t size, size_t *used);
 
 struct call_reply {
         int status;
-        const char *media;    /* content type; NULL: no body */
-        uint8_t *body;        /* from malloc(), the caller's now */
+        const char *media; /* content type; NULL: no body */
+        uint8_t *body;     /* from malloc(), the caller's now */
         size_t size;
-        char location[64];    /* "" or a path */
-        char *members;        /* beside a raw body: the other members as JSON; the caller's now; or NULL */
+        char location[64]; /* "" or a path */
+        char *members;     /* beside a raw body: the other members as JSON; the caller's now; or NULL */
 };
 
 /* The reply to a call that is done. False without memory. */
@@ -122,8 +128,8 @@ struct result call_unsound(struct call *call, const char *parameter, const char 
 extern const struct fields common_fields;
 bool common_applies(const struct operation *operation, const struct field *field);
 
-/* For run functions: start a name resolution and park the call (WAIT), or say why that cannot be. The run function is
- * called again with call->lookup complete. */
+/* For run functions: start a name resolution and park the call (WAIT), or say why that cannot be. The run
+ * function is called again with call->lookup complete. */
 struct addrinfo;
 struct result call_lookup_names(
         struct call *call, const char *host, const char *service, const struct addrinfo *hints);

@@ -1,4 +1,5 @@
-/* call_reply.c: the reply to a call that is done: JSON with the payload spliced in, raw bytes, or a problem. */
+/* call_reply.c: the reply to a call that is done: JSON with the payload spliced in, raw bytes, or a problem.
+ */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,14 +37,15 @@ static char *print_object(const json_t *object, size_t before, size_t *size)
         return text;
 }
 
-/* {"data":"…", and then the object's members: a payload never goes through the JSON library, which would copy and check
- * it several times. */
+/* {"data":"…", and then the object's members: a payload never goes through the JSON library, which would copy
+ * and check it several times. */
 static bool print_with_payload(const json_t *object, const struct payload *payload, struct call_reply *out)
 {
         static const char opening[] = "{\"data\":\"", closing[] = "\",";
         enum { OPENING = sizeof opening - 1, CLOSING = sizeof closing - 1 };
         const size_t before = OPENING + base64_encoded_size(payload->size) + CLOSING;
-        /* The object has members, duration_us at least; its brace is written over by the closing's last byte. */
+        /* The object has members, duration_us at least; its brace is written over by the closing's last byte.
+         */
         char *const text = print_object(object, before - 1, &out->size);
         if (text == NULL)
                 return false;
@@ -84,7 +86,8 @@ static bool reply_raw(json_t *members, const struct payload *payload, struct cal
 static bool reply_document(const struct call *call, struct call_reply *out)
 {
         const struct fields *const fields = call->operation->reply;
-        const struct text *const text = (const struct text *)((const char *)call->reply + fields->rows[0].offset);
+        const struct text *const text =
+                (const struct text *)((const char *)call->reply + fields->rows[0].offset);
         out->media = fields->media;
         out->size = text->size;
         out->body = malloc(text->size + 1);
@@ -107,7 +110,8 @@ static bool reply_success(struct call *call, struct call_reply *out)
         if (operation->reply->media != NULL)
                 return reply_document(call, out);
         json_t *const members = fields_encode(operation->reply, call->reply);
-        if (members == NULL || json_object_set_new_nocheck(members, "duration_us", json_integer(duration_us(call))) != 0)
+        if (members == NULL ||
+                json_object_set_new_nocheck(members, "duration_us", json_integer(duration_us(call))) != 0)
                 return false;
         const struct payload *const payload = reply_payload(call);
         bool done;
@@ -170,7 +174,8 @@ static bool reply_expected(const struct call *call, struct call_reply *out)
         return done;
 }
 
-/* The caller expected an errno, and got another outcome. A success stands in the problem, so that nothing is lost. */
+/* The caller expected an errno, and got another outcome. A success stands in the problem, so that nothing is
+ * lost. */
 static bool reply_unexpected(struct call *call, struct call_reply *out)
 {
         struct problem problem = { 0 };
@@ -180,8 +185,9 @@ static bool reply_unexpected(struct call *call, struct call_reply *out)
                 call->raw_reply = false;
                 if (!reply_success(call, &success))
                         return false;
-                json_t *const outcome =
-                        success.body == NULL ? json_null() : json_loadb((char *)success.body, success.size, 0, NULL);
+                json_t *const outcome = success.body == NULL
+                                                ? json_null()
+                                                : json_loadb((char *)success.body, success.size, 0, NULL);
                 free(success.body);
                 problem.extra = json_pack("{s:o}", "outcome", outcome);
         } else {
@@ -210,8 +216,8 @@ bool call_reply(struct call *call, struct call_reply *out)
         const bool outcome = call->result.kind == RESULT_DONE || call->result.kind == RESULT_REFUSED;
         if (outcome && call->problem == NULL && call->expect != NULL)
                 return call->result.kind == RESULT_REFUSED && expects(call, call->result.error)
-                        ? reply_expected(call, out)
-                        : reply_unexpected(call, out);
+                               ? reply_expected(call, out)
+                               : reply_unexpected(call, out);
         if (call->problem != NULL)
                 return reply_problem(call, call->problem, out);
         if (call->result.kind == RESULT_DONE)

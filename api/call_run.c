@@ -36,8 +36,17 @@ static int64_t socket_timeout_ms(const struct call *call)
         if (call->wait.socket != NULL &&
                 getsockopt(call->wait.socket->fd, SOL_SOCKET, option, &time, &size) == 0 &&
                 (time.tv_sec != 0 || time.tv_usec != 0))
-                return time.tv_sec * 1000 + (time.tv_usec + 999) / 1000;
+                return time.tv_sec < INT32_MAX ? time.tv_sec * 1000 + (time.tv_usec + 999) / 1000 : INT64_MAX;
         return call->service->default_timeout_ms;
+}
+
+/* MSG_DONTWAIT: not for its turn either. */
+static bool must_not_wait(const struct call *call)
+{
+        const struct field *const field = fields_find(call->operation->request, "flags");
+        if (field == NULL || field->names != &message_flag_names || call->wait.socket == NULL)
+                return false;
+        return (*(const int *)((const char *)call->request + field->offset) & MSG_DONTWAIT) != 0;
 }
 
 /* A stream's deadline is for each wait; any other call has one for all of its waits. */
@@ -49,7 +58,7 @@ static bool park(struct wait *wait)
                 timeout_ms = call->service->max_timeout_ms;
         const int64_t now = now_ns();
         wait->deadline_ns = (call->streamed ? now : call->started_ns) + timeout_ms * NS_PER_MS;
-        if (timeout_ms == 0 || wait->deadline_ns <= now)
+        if (timeout_ms == 0 || wait->deadline_ns <= now || must_not_wait(call))
                 return false;
         call->parked = true;
         call->suspend(call);
@@ -78,12 +87,18 @@ static void end_early(struct call *call)
         const char *const name = system_call_name(call->operation);
         const bool connecting = strcmp(name, "connect") == 0;
         const struct result results[] = {
-                [WAIT_TIMED_OUT] = { .kind = RESULT_REFUSED, .call = name, .timed_out = true,
+                [WAIT_TIMED_OUT] = { .kind = RESULT_REFUSED,
+                        .call = name,
+                        .timed_out = true,
                         .error = connecting ? ETIMEDOUT : EAGAIN,
                         .detail = "the deadline passed before the call could be done" },
-                [WAIT_CANCELED] = { .kind = RESULT_REFUSED, .call = name, .error = ECANCELED,
+                [WAIT_CANCELED] = { .kind = RESULT_REFUSED,
+                        .call = name,
+                        .error = ECANCELED,
                         .detail = "the socket was closed while the call waited" },
-                [WAIT_ABANDONED] = { .kind = RESULT_REFUSED, .call = name, .error = ECANCELED,
+                [WAIT_ABANDONED] = { .kind = RESULT_REFUSED,
+                        .call = name,
+                        .error = ECANCELED,
                         .detail = "the client ended its connection while the call waited" },
                 [WAIT_SHUTDOWN] = { .kind = RESULT_SHUTDOWN },
         };
@@ -111,8 +126,8 @@ static enum call_state enter_lane(struct call *call, enum direction direction)
         return CALL_DONE;
 }
 
-/* Takes over the lookup, and parks the call until it is complete. The owner's thread is the only one to touch the call
- * until it returns, so the lookup may be started last. */
+/* Takes over the lookup, and parks the call until it is complete. The owner's thread is the only one to touch
+ * the call until it returns, so the lookup may be started last. */
 static struct result await_lookup(struct call *call, struct lookup *lookup, const char *name)
 {
         uint64_t ticket;
@@ -150,14 +165,16 @@ static int family_of(const struct call *call)
         return family >= 0 ? family : AF_INET;
 }
 
-/* An address of the request that still is a host's name, or NULL. Those before it now have a family, ":80" too. */
+/* An address of the request that still is a host's name, or NULL. Those before it now have a family, ":80"
+ * too. */
 static struct address *unresolved_address(const struct call *call)
 {
         const struct fields *const fields = call->operation->request;
         for (size_t i = 0; i < fields->count; i++) {
                 if (fields->rows[i].kind != FIELD_ADDRESS)
                         continue;
-                struct address *const address = (struct address *)((char *)call->request + fields->rows[i].offset);
+                struct address *const address =
+                        (struct address *)((char *)call->request + fields->rows[i].offset);
                 address_fit(address, family_of(call));
                 if (address->given && address->name[0] != '\0')
                         return address;
@@ -214,7 +231,8 @@ enum call_state call_run(struct call *call)
         return enter_lane(call, call->operation->turn == TURN_SEND ? DIRECTION_SEND : DIRECTION_RECEIVE);
 }
 
-/* Streams. The owner's buffers are only touched on its own thread: a parked attempt just gets the turn back. */
+/* Streams. The owner's buffers are only touched on its own thread: a parked attempt just gets the turn back.
+ */
 
 static enum attempt attempt_send_piece(struct wait *wait)
 {
@@ -223,8 +241,8 @@ static enum attempt attempt_send_piece(struct wait *wait)
                 return ATTEMPT_HOLD;
         const int flags = call_stream_flags(call);
         struct sent *const reply = call->reply;
-        const ssize_t sent = send(call->socket->fd, call->piece.bytes, call->piece.size,
-                flags | MSG_NOSIGNAL | MSG_DONTWAIT);
+        const ssize_t sent = send(
+                call->socket->fd, call->piece.bytes, call->piece.size, flags | MSG_NOSIGNAL | MSG_DONTWAIT);
         if (sent < 0 && (errno == EAGAIN || errno == EINTR) && (flags & MSG_DONTWAIT) == 0)
                 return ATTEMPT_AGAIN;
         call->result = check("send", sent);
@@ -241,8 +259,8 @@ static enum attempt attempt_receive_piece(struct wait *wait)
         struct call *const call = call_of(wait);
         if (wait->waiting)
                 return ATTEMPT_HOLD;
-        call->result = receive_piece(call->socket, call->piece.bytes, call->piece.size, call_stream_flags(call),
-                &call->piece.used);
+        call->result = receive_piece(call->socket, call->piece.bytes, call->piece.size,
+                call_stream_flags(call), &call->piece.used);
         if (call->result.kind == RESULT_WAIT)
                 return ATTEMPT_AGAIN;
         return call->result.kind == RESULT_DONE && call->piece.used > 0 ? ATTEMPT_HOLD : ATTEMPT_FINISHED;

@@ -19,15 +19,16 @@ static const int TYPE_FLAGS = SOCK_NONBLOCK | SOCK_CLOEXEC;
 
 static const int64_t UNIX_CONNECT_RETRY_NS = 5000000;
 
-#define LABEL_FIELD(type) FIELD(type, label, "A name of your own for it, to find it again.", .max = LABEL_MAX, .example = "\"server\"")
+#define LABEL_FIELD(type)                                                                                    \
+        FIELD(type, label, "A name of your own for it, to find it again.", .max = LABEL_MAX,                 \
+                .example = "\"server\"")
 #define FAMILY_HELP "AF_INET, AF_INET6, AF_UNIX, AF_PACKET, AF_VSOCK, AF_NETLINK, or any other by number."
 #define TYPE_HELP "SOCK_STREAM, SOCK_DGRAM, SOCK_RAW, SOCK_RDM, SOCK_SEQPACKET."
 
 static const struct field socket_create_request_rows[] = {
         FIELD(struct socket_create_request, family,
                 FAMILY_HELP " Absent: that of the address to bind or connect to, else AF_INET.",
-                .names = &family_names, .fallback = -1,
-                .example = "\"AF_INET\""),
+                .names = &family_names, .fallback = -1, .example = "\"AF_INET\""),
         FIELD(struct socket_create_request, type, TYPE_HELP, .names = &type_names, .fallback = SOCK_STREAM,
                 .example = "\"SOCK_STREAM\""),
         FIELD(struct socket_create_request, protocol, "IPPROTO_TCP … or a number; 0: the type's usual one.",
@@ -43,11 +44,12 @@ const struct fields socket_create_request_fields =
         FIELDS(struct socket_create_request, socket_create_request_rows);
 
 static const struct field socketpair_create_request_rows[] = {
-        FIELD(struct socketpair_create_request, family, FAMILY_HELP, .names = &family_names, .fallback = AF_UNIX,
-                .example = "\"AF_UNIX\""),
-        FIELD(struct socketpair_create_request, type, TYPE_HELP, .names = &type_names, .fallback = SOCK_STREAM,
-                .example = "\"SOCK_STREAM\""),
-        FIELD(struct socketpair_create_request, protocol, "IPPROTO_TCP … or a number.", .names = &protocol_names),
+        FIELD(struct socketpair_create_request, family, FAMILY_HELP, .names = &family_names,
+                .fallback = AF_UNIX, .example = "\"AF_UNIX\""),
+        FIELD(struct socketpair_create_request, type, TYPE_HELP, .names = &type_names,
+                .fallback = SOCK_STREAM, .example = "\"SOCK_STREAM\""),
+        FIELD(struct socketpair_create_request, protocol, "IPPROTO_TCP … or a number.",
+                .names = &protocol_names),
         LABEL_FIELD(struct socketpair_create_request),
 };
 const struct fields socketpair_create_request_fields =
@@ -55,8 +57,10 @@ const struct fields socketpair_create_request_fields =
 
 static const struct field socket_list_request_rows[] = {
         FIELD(struct socket_list_request, state, "Only those in this state.", .example = "\"listening\""),
-        FIELD(struct socket_list_request, family, "Only those of this family.", .names = &family_names, .fallback = -1),
-        FIELD(struct socket_list_request, type, "Only those of this type.", .names = &type_names, .fallback = -1),
+        FIELD(struct socket_list_request, family, "Only those of this family.", .names = &family_names,
+                .fallback = -1),
+        FIELD(struct socket_list_request, type, "Only those of this type.", .names = &type_names,
+                .fallback = -1),
         FIELD(struct socket_list_request, label, "Only those with this label.", .max = LABEL_MAX),
         FIELD(struct socket_list_request, limit, "The most to list.", .min = 1, .max = PAGE_MAX,
                 .fallback = PAGE_DEFAULT),
@@ -67,9 +71,11 @@ const struct fields socket_list_request_fields = FIELDS(struct socket_list_reque
 const struct fields socket_show_request_fields = { .size = sizeof(struct socket_show_request) };
 
 static const struct field socket_delete_request_rows[] = {
-        FIELD(struct socket_delete_request, reset, "Close a TCP connection with RST, through a zero SO_LINGER."),
+        FIELD(struct socket_delete_request, reset,
+                "Close a TCP connection with RST, through a zero SO_LINGER."),
 };
-const struct fields socket_delete_request_fields = FIELDS(struct socket_delete_request, socket_delete_request_rows);
+const struct fields socket_delete_request_fields =
+        FIELDS(struct socket_delete_request, socket_delete_request_rows);
 
 static const struct field socket_bind_request_rows[] = {
         FIELD(struct socket_bind_request, address, "The local address; port 0 lets the kernel choose.",
@@ -78,13 +84,15 @@ static const struct field socket_bind_request_rows[] = {
 const struct fields socket_bind_request_fields = FIELDS(struct socket_bind_request, socket_bind_request_rows);
 
 static const struct field socket_listen_request_rows[] = {
-        FIELD(struct socket_listen_request, backlog, "Queue length given to listen(2).", .min = 0, .max = INT32_MAX,
-                .fallback = BACKLOG_DEFAULT, .example = "16"),
+        FIELD(struct socket_listen_request, backlog, "Queue length given to listen(2).", .min = 0,
+                .max = INT32_MAX, .fallback = BACKLOG_DEFAULT, .example = "16"),
 };
-const struct fields socket_listen_request_fields = FIELDS(struct socket_listen_request, socket_listen_request_rows);
+const struct fields socket_listen_request_fields =
+        FIELDS(struct socket_listen_request, socket_listen_request_rows);
 
 static const struct field socket_accept_request_rows[] = { LABEL_FIELD(struct socket_accept_request) };
-const struct fields socket_accept_request_fields = FIELDS(struct socket_accept_request, socket_accept_request_rows);
+const struct fields socket_accept_request_fields =
+        FIELDS(struct socket_accept_request, socket_accept_request_rows);
 
 static const struct field socket_connect_request_rows[] = {
         FIELD(struct socket_connect_request, address, "The peer.", .required = true,
@@ -104,29 +112,35 @@ static const struct field socket_object_rows[] = {
         FIELD(struct socket_object, id, "Its id; never used again.", .example = "\"0q8k3zt-1\""),
         FIELD(struct socket_object, family, "SO_DOMAIN.", .names = &family_names, .example = "\"AF_INET\""),
         FIELD(struct socket_object, type, "SO_TYPE.", .names = &type_names, .example = "\"SOCK_STREAM\""),
-        FIELD(struct socket_object, protocol, "SO_PROTOCOL.", .names = &protocol_names, .example = "\"IPPROTO_TCP\""),
+        FIELD(struct socket_object, protocol, "SO_PROTOCOL.", .names = &protocol_names,
+                .example = "\"IPPROTO_TCP\""),
         FIELD(struct socket_object, state,
-                "created, bound, listening, connecting, connected, or disconnected, as the kernel has it now.",
-                .schema = "{\"type\":\"string\",\"enum\":[\"created\",\"bound\",\"listening\",\"connecting\",\"connected\","
+                "created, bound, listening, connecting, connected, or disconnected, as the kernel has it "
+                "now.",
+                .schema = "{\"type\":\"string\",\"enum\":[\"created\",\"bound\",\"listening\",\"connecting\","
+                          "\"connected\","
                           "\"disconnected\"]}",
                 .example = "\"listening\""),
-        FIELD(struct socket_object, tcp_state, "TCP's own state; null for other sockets.", .names = &tcp_state_names,
-                .nullable = true, .example = "\"TCP_LISTEN\""),
+        FIELD(struct socket_object, tcp_state, "TCP's own state; null for other sockets.",
+                .names = &tcp_state_names, .nullable = true, .example = "\"TCP_LISTEN\""),
         FIELD(struct socket_object, local, "Its address; null when it has none.", .nullable = true,
                 .example = "{\"family\":\"AF_INET\",\"host\":\"127.0.0.1\",\"port\":41803}"),
         FIELD(struct socket_object, peer, "The peer's address; null when it has none.", .nullable = true,
                 .example = "null"),
         FIELD(struct socket_object, parent, "The listener that it was accepted from.", .nullable = true,
                 .example = "null"),
-        FIELD(struct socket_object, label, "The name that it was given.", .nullable = true, .example = "\"server\""),
-        FIELD(struct socket_object, created, "When it was made.", .example = "\"2026-01-01T00:00:00.000000000Z\""),
+        FIELD(struct socket_object, label, "The name that it was given.", .nullable = true,
+                .example = "\"server\""),
+        FIELD(struct socket_object, created, "When it was made.",
+                .example = "\"2026-01-01T00:00:00.000000000Z\""),
         FIELD(struct socket_object, receive_queue, "Bytes received and not read yet (SIOCINQ)."),
         FIELD(struct socket_object, send_queue, "Bytes sent and not acknowledged yet (SIOCOUTQ)."),
         FIELD(struct socket_object, received_bytes, "Bytes taken from the kernel so far."),
         FIELD(struct socket_object, sent_bytes, "Bytes that the kernel took so far."),
         FIELD(struct socket_object, parked, "Calls that wait on it."),
 };
-const struct fields socket_object_fields = FIELDS(struct socket_object, socket_object_rows, .title = "Socket");
+const struct fields socket_object_fields =
+        FIELDS(struct socket_object, socket_object_rows, .title = "Socket");
 
 /* Lists of records whose schema has a name. */
 #define SOCKET_LIST "{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/Socket\"}}"
@@ -146,7 +160,8 @@ const struct fields socket_pair_fields = FIELDS(struct socket_pair, socket_pair_
 const struct fields nothing_fields = { .size = sizeof(struct nothing) };
 
 /* The caller expects the making to fail; it did not, and what was made is closed again. */
-static const struct result NOT_KEPT = { .kind = RESULT_UNEXPECTED, .detail = "The call succeeded; nothing was kept." };
+static const struct result NOT_KEPT = { .kind = RESULT_UNEXPECTED,
+        .detail = "The call succeeded; nothing was kept." };
 
 static struct text id_text(struct call *call, uint64_t number)
 {
@@ -216,8 +231,8 @@ static struct result bind_to(int fd, const struct address *address)
         return check("bind", bind(fd, (const struct sockaddr *)&address->storage, address->size));
 }
 
-/* One attempt of connect(2), which goes on by itself once begun. Asking again tells how it went; unlike SO_ERROR, that also
- * makes a TCP socket ready for another try, as a blocking connect(2) that fails does. */
+/* One attempt of connect(2), which goes on by itself once begun. Asking again tells how it went; unlike
+ * SO_ERROR, that also makes a TCP socket ready for another try, as a blocking connect(2) that fails does. */
 static struct result connect_step(struct call *call, struct socket *socket, const struct address *address)
 {
         if (connect(socket->fd, (const struct sockaddr *)&address->storage, address->size) == 0)
@@ -230,9 +245,10 @@ static struct result connect_step(struct call *call, struct socket *socket, cons
                 return would_block("connect");
         }
         /* AF_UNIX: the listener's queue is full, and no readiness will tell when it isn't. */
-        if (error == EAGAIN && socket->family == AF_UNIX)
+        const bool is_full = error == EAGAIN && socket->family == AF_UNIX;
+        if (is_full)
                 call->wait.retry_ns = UNIX_CONNECT_RETRY_NS;
-        return call->wait.retry_ns > 0 ? would_block("connect") : refused("connect", error);
+        return is_full ? would_block("connect") : refused("connect", error);
 }
 
 /* All that can be said before the connecting, on a socket that nobody else knows yet. */
@@ -244,7 +260,8 @@ static struct result prepare(struct call *call, const struct socket_create_reque
                 TRY(setting_apply(call, fd, &request->options.items[i], path));
         }
         if (request->bind.given)
-                TRY(capability_explain(bind_to(fd, &request->bind), 0, 0, int_option(fd, SO_DOMAIN, AF_INET), request->type));
+                TRY(capability_explain(bind_to(fd, &request->bind), 0, 0, int_option(fd, SO_DOMAIN, AF_INET),
+                        request->type));
         if (request->listen.given)
                 TRY(check("listen", listen(fd, request->listen.backlog)));
         return DONE;
@@ -257,8 +274,8 @@ static int family_to_make(const struct socket_create_request *request)
         if (request->family >= 0)
                 return request->family;
         return address->given && !address->any && address->storage.ss_family != AF_UNSPEC
-                ? address->storage.ss_family
-                : AF_INET;
+                       ? address->storage.ss_family
+                       : AF_INET;
 }
 
 static struct result make(struct call *call, const struct socket_create_request *request)
@@ -268,7 +285,8 @@ static struct result make(struct call *call, const struct socket_create_request 
         TRY(registry_reserve(call->service->registry, 1));
         call->reserved = 1;
         const int family = family_to_make(request);
-        fd_auto int fd = socket(family, request->type | TYPE_FLAGS, protocol_number(family, request->protocol));
+        fd_auto int fd =
+                socket(family, request->type | TYPE_FLAGS, protocol_number(family, request->protocol));
         TRY(capability_explain(check("socket", fd), 0, 0, family, request->type));
         TRY(prepare(call, request, fd));
         call->socket = adopt(&fd, &request->label);
@@ -297,7 +315,8 @@ struct result run_socketpair_create(
         int fds[2];
         TRY(registry_reserve(call->service->registry, 2));
         call->reserved = 2;
-        TRY(check("socketpair", socketpair(request->family, request->type | TYPE_FLAGS, request->protocol, fds)));
+        TRY(check("socketpair",
+                socketpair(request->family, request->type | TYPE_FLAGS, request->protocol, fds)));
         fd_auto int one_fd = fds[0];
         fd_auto int other_fd = fds[1];
         struct socket *one socket_auto = adopt(&one_fd, &request->label);
@@ -322,14 +341,17 @@ struct result run_socketpair_create(
 static bool matches(const struct socket_list_request *request, const struct socket_object *object)
 {
         return (request->state.bytes == NULL || strcmp(request->state.bytes, object->state.bytes) == 0) &&
-                (request->family < 0 || request->family == object->family) &&
-                (request->type < 0 || request->type == object->type) &&
-                (request->label.bytes == NULL ||
-                        strcmp(request->label.bytes, object->label.bytes == NULL ? "" : object->label.bytes) == 0);
+               (request->family < 0 || request->family == object->family) &&
+               (request->type < 0 || request->type == object->type) &&
+               (request->label.bytes == NULL ||
+                       strcmp(request->label.bytes, object->label.bytes == NULL ? "" : object->label.bytes) ==
+                               0);
 }
 
-/* Looks at the sockets in batches, until the page is full (`last` is then its last) or none are left (false). */
-static bool fill_page(struct call *call, const struct socket_list_request *request, uint64_t *last, json_t *page)
+/* Looks at the sockets in batches, until the page is full (`last` is then its last) or none are left (false).
+ */
+static bool fill_page(
+        struct call *call, const struct socket_list_request *request, uint64_t *last, json_t *page)
 {
         enum { BATCH = 64 };
         struct socket *batch[BATCH];
@@ -342,7 +364,8 @@ static bool fill_page(struct call *call, const struct socket_list_request *reque
                                 describe(call, batch[i], &object);
                                 *last = batch[i]->number;
                                 if (matches(request, &object))
-                                        json_array_append_new(page, fields_encode(&socket_object_fields, &object));
+                                        json_array_append_new(
+                                                page, fields_encode(&socket_object_fields, &object));
                                 full = json_array_size(page) == (size_t)request->limit;
                         }
                         socket_release(batch[i]);
@@ -384,8 +407,8 @@ struct result run_socket_delete(
         struct call *call, const struct socket_delete_request *request, struct nothing *reply)
 {
         (void)reply;
-        /* The kernel may hand the descriptor's number out again as soon as we close it: the id goes first, then
-         * those who wait, and the last reference closes it. */
+        /* The kernel may hand the descriptor's number out again as soon as we close it: the id goes first,
+         * then those who wait, and the last reference closes it. */
         if (!registry_unpublish(call->service->registry, call->socket))
                 return (struct result){ .kind = RESULT_UNKNOWN };
         call->socket->reset = request->reset;

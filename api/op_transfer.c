@@ -23,7 +23,8 @@ static const struct field socket_upload_request_rows[] = {
         FIELD(struct socket_upload_request, data, "What to send: the body."),
         FIELD(struct socket_upload_request, flags, FLAGS_HELP, .names = &message_flag_names, .flags = true),
 };
-const struct fields socket_upload_request_fields = FIELDS(struct socket_upload_request, socket_upload_request_rows);
+const struct fields socket_upload_request_fields =
+        FIELDS(struct socket_upload_request, socket_upload_request_rows);
 
 static const struct field socket_sendto_request_rows[] = {
         FIELD(struct socket_sendto_request, data, "What to send.", .example = "\"aGVsbG8K\""),
@@ -31,7 +32,8 @@ static const struct field socket_sendto_request_rows[] = {
                 .example = "\"127.0.0.1:5353\""),
         FIELD(struct socket_sendto_request, flags, FLAGS_HELP, .names = &message_flag_names, .flags = true),
 };
-const struct fields socket_sendto_request_fields = FIELDS(struct socket_sendto_request, socket_sendto_request_rows);
+const struct fields socket_sendto_request_fields =
+        FIELDS(struct socket_sendto_request, socket_sendto_request_rows);
 
 static const struct field sent_rows[] = {
         FIELD(struct sent, sent, "How many bytes the kernel took.", .progress = true, .example = "6"),
@@ -53,17 +55,19 @@ const struct fields socket_recv_request_fields = FIELDS(struct socket_recv_reque
 static const struct field received_rows[] = {
         FIELD(struct received, data, "What was received.", .example = "\"aGVsbG8K\""),
         FIELD(struct received, size,
-                "What recv(2) returned: the number of bytes, or with MSG_TRUNC the length of the whole datagram.",
+                "What recv(2) returned: the number of bytes, or with MSG_TRUNC the length of the whole "
+                "datagram.",
                 .example = "6"),
         FIELD(struct received, eof, "The peer sends no more."),
-        FIELD(struct received, complete, "What `until` asks for was reached; true without it.", .example = "true"),
+        FIELD(struct received, complete, "What `until` asks for was reached; true without it.",
+                .example = "true"),
         FIELD(struct received, truncated, "The datagram was longer than `size`; its rest is lost."),
 };
 const struct fields received_fields = FIELDS(struct received, received_rows, .title = "Received");
 
 static const struct field socket_recvfrom_request_rows[] = {
-        FIELD(struct socket_recvfrom_request, size, "The most bytes to receive.", .min = 0, .max = MESSAGE_MAX_SIZE,
-                .fallback = RECEIVE_DEFAULT_SIZE, .example = "4096"),
+        FIELD(struct socket_recvfrom_request, size, "The most bytes to receive.", .min = 0,
+                .max = MESSAGE_MAX_SIZE, .fallback = RECEIVE_DEFAULT_SIZE, .example = "4096"),
         FIELD(struct socket_recvfrom_request, flags, FLAGS_HELP, .names = &message_flag_names, .flags = true),
 };
 const struct fields socket_recvfrom_request_fields =
@@ -72,21 +76,21 @@ const struct fields socket_recvfrom_request_fields =
 static const struct field received_from_rows[] = {
         FIELD(struct received_from, data, "What was received.", .example = "\"aGVsbG8K\""),
         FIELD(struct received_from, size, "What recvfrom(2) returned.", .example = "6"),
-        FIELD(struct received_from, address, "The sender; null where the kernel gives none.", .nullable = true,
-                .example = "{\"family\":\"AF_INET\",\"host\":\"127.0.0.1\",\"port\":5353}"),
+        FIELD(struct received_from, address, "The sender; null where the kernel gives none.",
+                .nullable = true, .example = "{\"family\":\"AF_INET\",\"host\":\"127.0.0.1\",\"port\":5353}"),
         FIELD(struct received_from, truncated, "The datagram was longer than `size`; its rest is lost."),
 };
 const struct fields received_from_fields =
         FIELDS(struct received_from, received_from_rows, .title = "ReceivedFrom");
 
 /* Sends from reply->sent on, until the kernel takes no more or all is sent. */
-static struct result send_on(
-        struct call *call, const struct payload *data, const struct address *to, int flags, bool all, struct sent *reply)
+static struct result send_on(struct call *call, const struct payload *data, const struct address *to,
+        int flags, bool all, struct sent *reply)
 {
         const char *const name = to == NULL ? "send" : "sendto";
         do {
-                const ssize_t taken = sendto(call->socket->fd, data->bytes + reply->sent, data->size - reply->sent,
-                        flags | MSG_NOSIGNAL | MSG_DONTWAIT,
+                const ssize_t taken = sendto(call->socket->fd, data->bytes + reply->sent,
+                        data->size - reply->sent, flags | MSG_NOSIGNAL | MSG_DONTWAIT,
                         to == NULL ? NULL : (const struct sockaddr *)&to->storage, to == NULL ? 0 : to->size);
                 if (taken < 0 && (errno == EAGAIN || errno == EINTR) && (flags & MSG_DONTWAIT) == 0)
                         return would_block(name);
@@ -97,12 +101,14 @@ static struct result send_on(
         return DONE;
 }
 
-struct result run_socket_send(struct call *call, const struct socket_send_request *request, struct sent *reply)
+struct result run_socket_send(
+        struct call *call, const struct socket_send_request *request, struct sent *reply)
 {
         return send_on(call, &request->data, NULL, request->flags, request->all, reply);
 }
 
-struct result run_socket_sendto(struct call *call, const struct socket_sendto_request *request, struct sent *reply)
+struct result run_socket_sendto(
+        struct call *call, const struct socket_sendto_request *request, struct sent *reply)
 {
         return send_on(call, &request->data, &request->address, request->flags, false, reply);
 }
@@ -125,10 +131,14 @@ static struct goal *goal_of(struct call *call, const struct socket_recv_request 
         return goal;
 }
 
+/* Flags that take nothing from the stream, or not its bytes: there is nothing to gather with them. */
+static const int FLAGS_WITHOUT_UNTIL = MSG_PEEK | MSG_OOB | MSG_ERRQUEUE | MSG_TRUNC;
+
 static bool gathers(const struct call *call, const struct socket_recv_request *request)
 {
-        return request->until.given || ((request->flags & MSG_WAITALL) != 0 && call->socket->type == SOCK_STREAM &&
-                                               request->size != UINT64_MAX && request->size > 0);
+        return request->until.given ||
+               ((request->flags & MSG_WAITALL) != 0 && call->socket->type == SOCK_STREAM &&
+                       request->size != UINT64_MAX && request->size > 0);
 }
 
 /* The receipt's bytes become the call's. */
@@ -138,23 +148,29 @@ static bool keep_receipt(struct call *call, const struct receipt *receipt, struc
         return receipt->bytes == NULL || arena_adopt(&call->arena, receipt->bytes);
 }
 
-struct result run_socket_recv(struct call *call, const struct socket_recv_request *request, struct received *reply)
+struct result run_socket_recv(
+        struct call *call, const struct socket_recv_request *request, struct received *reply)
 {
         struct receipt receipt = { 0 };
         if (gathers(call, request)) {
                 if (call->socket->type != SOCK_STREAM)
-                        return call_unsound(call, "until", "goes with SOCK_STREAM only: other types keep boundaries");
-                if ((request->flags & (MSG_PEEK | MSG_OOB | MSG_ERRQUEUE | MSG_TRUNC)) != 0)
-                        return call_unsound(call, "flags", "none of MSG_PEEK, MSG_OOB, MSG_ERRQUEUE, MSG_TRUNC goes with `until`");
+                        return call_unsound(
+                                call, "until", "goes with SOCK_STREAM only: other types keep boundaries");
+                if ((request->flags & FLAGS_WITHOUT_UNTIL) != 0)
+                        return call_unsound(call, "flags",
+                                "none of MSG_PEEK, MSG_OOB, MSG_ERRQUEUE, MSG_TRUNC goes with `until`");
                 struct goal *const goal = goal_of(call, request);
                 if (goal == NULL)
                         return refused("recv", ENOMEM);
                 TRY(receive_until(call->socket, goal, request->flags & ~MSG_WAITALL, &receipt));
         } else {
-                const size_t size = request->size == UINT64_MAX ? RECEIVE_DEFAULT_SIZE : (size_t)request->size;
+                const size_t size =
+                        request->size == UINT64_MAX ? RECEIVE_DEFAULT_SIZE : (size_t)request->size;
                 TRY(receive_once(call->socket, size, request->flags, &receipt));
         }
-        *reply = (struct received){ .size = receipt.length, .eof = receipt.eof, .complete = receipt.complete,
+        *reply = (struct received){ .size = receipt.length,
+                .eof = receipt.eof,
+                .complete = receipt.complete,
                 .truncated = receipt.truncated };
         return keep_receipt(call, &receipt, &reply->data) ? DONE : refused("recv", ENOMEM);
 }
@@ -164,12 +180,14 @@ struct result run_socket_recvfrom(
 {
         struct receipt receipt = { 0 };
         TRY(receive_once(call->socket, (size_t)request->size, request->flags, &receipt));
-        *reply = (struct received_from){ .size = receipt.length, .address = receipt.address,
-                .truncated = receipt.truncated };
+        *reply = (struct received_from){
+                .size = receipt.length, .address = receipt.address, .truncated = receipt.truncated
+        };
         return keep_receipt(call, &receipt, &reply->data) ? DONE : refused("recvfrom", ENOMEM);
 }
 
-struct result run_socket_upload(struct call *call, const struct socket_upload_request *request, struct sent *reply)
+struct result run_socket_upload(
+        struct call *call, const struct socket_upload_request *request, struct sent *reply)
 {
         return send_on(call, &request->data, NULL, request->flags, true, reply);
 }
@@ -183,7 +201,7 @@ static bool is_upload(const struct call *call)
 bool call_streams_in(const struct call *call)
 {
         return (is_upload(call) || call->operation->request == &socket_send_request_fields) &&
-                call->socket->type == SOCK_STREAM;
+               call->socket->type == SOCK_STREAM;
 }
 
 /* Streamed is what may be larger than what is gathered before a reply. */
@@ -194,7 +212,8 @@ bool call_streams_out(const struct call *call)
                 return false;
         const struct socket_recv_request *const request = call->request;
         return request->until.given && request->size == UINT64_MAX &&
-                (request->until.eof || request->until.bytes > UNTIL_DEFAULT_LIMIT);
+               (request->flags & FLAGS_WITHOUT_UNTIL) == 0 &&
+               (request->until.eof || request->until.bytes > UNTIL_DEFAULT_LIMIT);
 }
 
 int call_stream_flags(const struct call *call)
@@ -202,8 +221,8 @@ int call_stream_flags(const struct call *call)
         if (is_upload(call))
                 return ((const struct socket_upload_request *)call->request)->flags;
         return call->operation->request == &socket_send_request_fields
-                ? ((const struct socket_send_request *)call->request)->flags
-                : ((const struct socket_recv_request *)call->request)->flags;
+                       ? ((const struct socket_send_request *)call->request)->flags
+                       : ((const struct socket_recv_request *)call->request)->flags;
 }
 
 uint64_t call_stream_size(const struct call *call)

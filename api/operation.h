@@ -28,5 +28,6 @@ extern const size_t operation_count;
 /* True when the path names one socket. */
 bool operation_has_id(const struct operation *operation);
 
-/* The member of its request that raw bodies fill, or the reply's that `Accept: application/octet-stream` asks for. */
+/* The member of its request that raw bodies fill, or the reply's that `Accept: application/octet-stream` asks
+ * for. */
 const struct field *fields_payload(const struct fields *fields);

@@ -6,19 +6,19 @@
 #include "daemon/sockets/result.h"
 
 enum problem_kind {
-        PROBLEM_ERRNO,               /* 422: the kernel said no */
-        PROBLEM_UNEXPECTED_OUTCOME,  /* 422: not what "expect" says */
-        PROBLEM_UNSOUND_REQUEST,     /* 400 */
-        PROBLEM_UNAUTHORIZED,        /* 401 */
-        PROBLEM_FORBIDDEN,           /* 403 */
-        PROBLEM_UNKNOWN_SOCKET,      /* 404 */
-        PROBLEM_UNKNOWN_PATH,        /* 404 */
-        PROBLEM_WRONG_METHOD,        /* 405 */
-        PROBLEM_CONFLICT,            /* 409 */
-        PROBLEM_TOO_LARGE,           /* 413 */
-        PROBLEM_UNSUPPORTED_MEDIA,   /* 415 */
-        PROBLEM_QUOTA,               /* 429 */
-        PROBLEM_SHUTTING_DOWN,       /* 503 */
+        PROBLEM_ERRNO,              /* 422: the kernel said no */
+        PROBLEM_UNEXPECTED_OUTCOME, /* 422: not what "expect" says */
+        PROBLEM_UNSOUND_REQUEST,    /* 400 */
+        PROBLEM_UNAUTHORIZED,       /* 401 */
+        PROBLEM_FORBIDDEN,          /* 403 */
+        PROBLEM_UNKNOWN_SOCKET,     /* 404 */
+        PROBLEM_UNKNOWN_PATH,       /* 404 */
+        PROBLEM_WRONG_METHOD,       /* 405 */
+        PROBLEM_CONFLICT,           /* 409 */
+        PROBLEM_TOO_LARGE,          /* 413 */
+        PROBLEM_UNSUPPORTED_MEDIA,  /* 415 */
+        PROBLEM_QUOTA,              /* 429 */
+        PROBLEM_SHUTTING_DOWN,      /* 503 */
         PROBLEM_COUNT,
 };
 
@@ -35,7 +35,7 @@ struct problem {
 /* One row per kind, for replies and for the OpenAPI document. */
 struct problem_row {
         int status;
-        const char *type;  /* the last part of its URI: "unknown-socket" */
+        const char *type; /* the last part of its URI: "unknown-socket" */
         const char *title;
         const char *response; /* its name among the document's components: "UnknownSocket" */
         const char *help;
@@ -46,8 +46,8 @@ extern const struct problem_row problem_rows[PROBLEM_COUNT];
 #define PROBLEM_TYPE_BASE "https://sockwright.dev/problems/"
 
 /* Fills in a problem; hostile bytes in the arguments come out as UTF-8. */
-void problem_set(struct problem *problem, enum problem_kind kind, const char *parameter, const char *format, ...)
-        __attribute__((format(printf, 4, 5)));
+void problem_set(struct problem *problem, enum problem_kind kind, const char *parameter, const char *format,
+        ...) __attribute__((format(printf, 4, 5)));
 
 /* Notes that the daemon's memory ran out. */
 void problem_set_memory(struct problem *problem);
@@ -60,5 +60,6 @@ int problem_status(const struct problem *problem);
 /* The body, a new reference, or NULL without memory. */
 json_t *problem_to_json(const struct problem *problem);
 
-/* The members that name the kernel's answer: call, errno, errno_number, timed_out, title …, set on `object`. */
+/* The members that name the kernel's answer: call, errno, errno_number, timed_out, title …, set on `object`.
+ */
 void problem_add_errno(json_t *object, const struct result *result);

@@ -46,8 +46,8 @@ static bool is_private(int fd, const char *path)
         struct stat status;
         if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & 077) == 0)
                 return true;
-        log_write(LOG_LEVEL_ERROR, "token file %s: must be a plain file that only its owner may read (chmod 600)",
-                path);
+        log_write(LOG_LEVEL_ERROR,
+                "token file %s: must be a plain file that only its owner may read (chmod 600)", path);
         return false;
 }
 
@@ -76,8 +76,8 @@ bool access_load(struct access *access, const char *path)
                 access->token_size--;
         if (is_token(access->token, access->token_size))
                 return true;
-        log_write(LOG_LEVEL_ERROR, "token file %s: must hold one token of %d to %d printable characters", path,
-                TOKEN_MIN_SIZE, TOKEN_SIZE - 1);
+        log_write(LOG_LEVEL_ERROR, "token file %s: must hold one token of %d to %d printable characters",
+                path, TOKEN_MIN_SIZE, TOKEN_SIZE - 1);
         return false;
 }
 
@@ -87,5 +87,6 @@ bool access_allows(const struct access *access, const char *authorization)
         if (authorization == NULL || strncasecmp(authorization, scheme, sizeof scheme - 1) != 0)
                 return false;
         const char *const shown = authorization + sizeof scheme - 1;
-        return strlen(shown) == access->token_size && CRYPTO_memcmp(shown, access->token, access->token_size) == 0;
+        return strlen(shown) == access->token_size &&
+               CRYPTO_memcmp(shown, access->token, access->token_size) == 0;
 }

@@ -16,44 +16,81 @@ enum effect { EFFECT_COMMAND, EFFECT_TEXT, EFFECT_NUMBER, EFFECT_LISTEN };
 struct row {
         const char *name, *argument; /* argument NULL: takes none */
         enum effect effect;
-        size_t offset;     /* of the member of struct configuration */
-        int64_t min, max;  /* of a number; of a command: which */
+        size_t offset;    /* of the member of struct configuration */
+        int64_t min, max; /* of a number; of a command: which */
         const char *help;
 };
 
 static const struct row rows[] = {
-        { .name = "unix", .argument = "PATH", .effect = EFFECT_TEXT,
+        { .name = "unix",
+                .argument = "PATH",
+                .effect = EFFECT_TEXT,
                 .offset = offsetof(struct configuration, unix_path),
                 .help = "The unix socket to serve on, instead of $XDG_RUNTIME_DIR/sockwright.sock (as root: "
-                        "/run/sockwright/sockwright.sock). Only this user may use it; no token is needed there." },
-        { .name = "listen", .argument = "ADDRESS:PORT", .effect = EFFECT_LISTEN,
-                .help = "A TCP address to serve on, instead of 127.0.0.1:7625; port 0 lets the kernel choose. May be "
+                        "/run/sockwright/sockwright.sock). Only this user may use it; no token is needed "
+                        "there." },
+        { .name = "listen",
+                .argument = "ADDRESS:PORT",
+                .effect = EFFECT_LISTEN,
+                .help = "A TCP address to serve on, instead of 127.0.0.1:7625; port 0 lets the kernel "
+                        "choose. May be "
                         "given several times." },
-        { .name = "token-file", .argument = "FILE", .effect = EFFECT_TEXT,
+        { .name = "token-file",
+                .argument = "FILE",
+                .effect = EFFECT_TEXT,
                 .offset = offsetof(struct configuration, token_file),
-                .help = "Where the bearer token stands that TCP clients must show; made when it is not there. Default: "
+                .help = "Where the bearer token stands that TCP clients must show; made when it is not "
+                        "there. Default: "
                         "sockwright.token beside the unix socket." },
-        { .name = "threads", .argument = "N", .effect = EFFECT_NUMBER, .min = 1, .max = THREADS_MAX,
+        { .name = "threads",
+                .argument = "N",
+                .effect = EFFECT_NUMBER,
+                .min = 1,
+                .max = THREADS_MAX,
                 .offset = offsetof(struct configuration, threads),
-                .help = "HTTP worker threads. Default: one per CPU." },
-        { .name = "max-sockets", .argument = "N", .effect = EFFECT_NUMBER, .min = 1, .max = 1 << 24,
+                .help = "HTTP worker threads. Default: one per CPU, but at least 8." },
+        { .name = "max-sockets",
+                .argument = "N",
+                .effect = EFFECT_NUMBER,
+                .min = 1,
+                .max = 1 << 24,
                 .offset = offsetof(struct configuration, max_sockets),
                 .help = "How many sockets the daemon may own. Default: half of its descriptors." },
-        { .name = "max-body", .argument = "BYTES", .effect = EFFECT_NUMBER, .min = 1024, .max = 1 << 30,
+        { .name = "max-body",
+                .argument = "BYTES",
+                .effect = EFFECT_NUMBER,
+                .min = 1024,
+                .max = 1 << 30,
                 .offset = offsetof(struct configuration, max_body),
                 .help = "The longest request body that is not streamed. Default: 67108864." },
-        { .name = "max-timeout-ms", .argument = "N", .effect = EFFECT_NUMBER, .min = 1, .max = INT32_MAX,
+        { .name = "max-timeout-ms",
+                .argument = "N",
+                .effect = EFFECT_NUMBER,
+                .min = 1,
+                .max = INT32_MAX,
                 .offset = offsetof(struct configuration, max_timeout_ms),
-                .help = "The longest that a call may wait; longer timeouts are cut to it. Default: 3600000." },
-        { .name = "default-timeout-ms", .argument = "N", .effect = EFFECT_NUMBER, .min = 0, .max = INT32_MAX,
+                .help = "The longest that a call may wait; longer timeouts are cut to it. Default: "
+                        "3600000." },
+        { .name = "default-timeout-ms",
+                .argument = "N",
+                .effect = EFFECT_NUMBER,
+                .min = 0,
+                .max = INT32_MAX,
                 .offset = offsetof(struct configuration, default_timeout_ms),
                 .help = "How long a call waits that does not say. Default: 30000." },
-        { .name = "log-level", .argument = "LEVEL", .effect = EFFECT_TEXT,
+        { .name = "log-level",
+                .argument = "LEVEL",
+                .effect = EFFECT_TEXT,
                 .offset = offsetof(struct configuration, log_level),
                 .help = "error, warning, notice (default), info (each request too) or debug." },
-        { .name = "openapi", .effect = EFFECT_COMMAND, .min = COMMAND_OPENAPI,
+        { .name = "openapi",
+                .effect = EFFECT_COMMAND,
+                .min = COMMAND_OPENAPI,
                 .help = "Print the API's contract as YAML, and exit." },
-        { .name = "version", .effect = EFFECT_COMMAND, .min = COMMAND_VERSION, .help = "Print the version, and exit." },
+        { .name = "version",
+                .effect = EFFECT_COMMAND,
+                .min = COMMAND_VERSION,
+                .help = "Print the version, and exit." },
         { .name = "help", .effect = EFFECT_COMMAND, .min = COMMAND_HELP, .help = "Print this, and exit." },
 };
 enum { ROW_COUNT = sizeof rows / sizeof *rows };
@@ -67,8 +104,8 @@ static bool read_number(const struct row *row, const char *text, int64_t *out)
                 *out = number;
                 return true;
         }
-        fprintf(stderr, "sockwrightd: --%s must be a number from %" PRId64 " to %" PRId64 "\n", row->name, row->min,
-                row->max);
+        fprintf(stderr, "sockwrightd: --%s must be a number from %" PRId64 " to %" PRId64 "\n", row->name,
+                row->min, row->max);
         return false;
 }
 
@@ -102,9 +139,11 @@ static bool apply(const struct row *row, const char *argument, struct configurat
 bool command_line_read(int argc, char **argv, struct configuration *out)
 {
         struct option options[ROW_COUNT + 1] = { 0 };
-        *out = (struct configuration){ .max_timeout_ms = MAX_TIMEOUT_MS, .default_timeout_ms = DEFAULT_TIMEOUT_MS };
+        *out = (struct configuration){ .max_timeout_ms = MAX_TIMEOUT_MS,
+                .default_timeout_ms = DEFAULT_TIMEOUT_MS };
         for (int i = 0; i < ROW_COUNT; i++)
-                options[i] = (struct option){ .name = rows[i].name, .val = i + 1,
+                options[i] = (struct option){ .name = rows[i].name,
+                        .val = i + 1,
                         .has_arg = rows[i].argument == NULL ? no_argument : required_argument };
         for (int found; (found = getopt_long(argc, argv, "", options, NULL)) != -1;)
                 if (found == '?' || !apply(&rows[found - 1], optarg, out))

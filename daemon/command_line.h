@@ -20,8 +20,8 @@ struct configuration {
         int64_t threads, max_sockets, max_body, max_timeout_ms, default_timeout_ms;
 };
 
-/* Reads the arguments, which must outlive the settings. False after saying on standard error what is wrong. What is
- * not given is NULL or 0, but for the times. */
+/* Reads the arguments, which must outlive the settings. False after saying on standard error what is wrong.
+ * What is not given is NULL or 0, but for the times. */
 bool command_line_read(int argc, char **argv, struct configuration *out);
 
 /* The text of --help. */

@@ -44,7 +44,8 @@ void headers_read(struct MHD_Connection *connection, const char *version, struct
                 out->fault = "there is more than one Content-Length header";
         else if (coding != NULL && out->counts[HEADER_CONTENT_LENGTH] > 0)
                 out->fault = "Content-Length and Transfer-Encoding do not go together";
-        else if (coding != NULL && (out->counts[HEADER_TRANSFER_ENCODING] > 1 || strcasecmp(coding, "chunked") != 0))
+        else if (coding != NULL &&
+                 (out->counts[HEADER_TRANSFER_ENCODING] > 1 || strcasecmp(coding, "chunked") != 0))
                 out->fault = "the only Transfer-Encoding is chunked";
 }
 
@@ -63,7 +64,7 @@ static bool host_name(const char *host, char *out, size_t out_size)
         const char *const digits = rest[0] == ':' ? rest + 1 : rest;
         snprintf(out, out_size, "%.*s", (int)(size - bracketed), host + bracketed);
         return size < out_size && size > (size_t)bracketed && digits[strspn(digits, "0123456789")] == '\0' &&
-                (!bracketed || host[size] == ']');
+               (!bracketed || host[size] == ']');
 }
 
 bool host_is_own(const char *host)
@@ -74,7 +75,7 @@ bool host_is_own(const char *host)
                 return false;
         gethostname(own, sizeof own);
         return strcasecmp(name, "localhost") == 0 || strcasecmp(name, own) == 0 ||
-                inet_pton(host[0] == '[' ? AF_INET6 : AF_INET, name, address) == 1;
+               inet_pton(host[0] == '[' ? AF_INET6 : AF_INET, name, address) == 1;
 }
 
 bool target_is_sound(const char *target)

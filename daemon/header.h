@@ -5,8 +5,14 @@
 #include <stdbool.h>
 
 enum header {
-        HEADER_HOST, HEADER_CONTENT_LENGTH, HEADER_TRANSFER_ENCODING, HEADER_CONTENT_TYPE, HEADER_ACCEPT,
-        HEADER_AUTHORIZATION, HEADER_EXPECT, HEADER_COUNT,
+        HEADER_HOST,
+        HEADER_CONTENT_LENGTH,
+        HEADER_TRANSFER_ENCODING,
+        HEADER_CONTENT_TYPE,
+        HEADER_ACCEPT,
+        HEADER_AUTHORIZATION,
+        HEADER_EXPECT,
+        HEADER_COUNT,
 };
 
 struct headers {
@@ -15,12 +21,13 @@ struct headers {
         const char *fault; /* why the request can't be trusted to end where it seems to, or NULL */
 };
 
-/* libmicrohttpd takes requests whose end another server on the way may see elsewhere; here they are faults: not exactly
- * one Host, several Content-Lengths, one beside Transfer-Encoding, another coding than chunked, NUL bytes. */
+/* libmicrohttpd takes requests whose end another server on the way may see elsewhere; here they are faults:
+ * not exactly one Host, several Content-Lengths, one beside Transfer-Encoding, another coding than chunked,
+ * NUL bytes. */
 void headers_read(struct MHD_Connection *connection, const char *version, struct headers *out);
 
-/* Whether a Host names this machine in a way that no other site can make a browser use: localhost, an address, or the
- * machine's own name; with a port or without. */
+/* Whether a Host names this machine in a way that no other site can make a browser use: localhost, an
+ * address, or the machine's own name; with a port or without. */
 bool host_is_own(const char *host);
 
 /* Whether a request's target has only sound percent-escapes, and no NUL in its path. */

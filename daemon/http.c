@@ -1,11 +1,12 @@
 /* http.c: the HTTP server on libmicrohttpd.
  *
- * The library calls on_request() several times for one request: once with its headers, then for each piece of its body,
- * then once more at its end, and again after each time that the connection was suspended. What is to happen next stands
- * in request->stage. No stage blocks: a call that must wait suspends the connection, and the waiter resumes it.
+ * The library calls on_request() several times for one request: once with its headers, then for each piece of
+ * its body, then once more at its end, and again after each time that the connection was suspended. What is
+ * to happen next stands in request->stage. No stage blocks: a call that must wait suspends the connection,
+ * and the waiter resumes it.
  *
- * A reply can only be queued right after the headers or at the body's end, so a request that has failed in between goes
- * through STAGE_DISCARD until its body has ended. */
+ * A reply can only be queued right after the headers or at the body's end, so a request that has failed in
+ * between goes through STAGE_DISCARD until its body has ended. */
 #include "daemon/http.h"
 
 #include <stdio.h>
@@ -16,9 +17,9 @@
 #include "daemon/header.h"
 #include "daemon/log.h"
 
-/* A small pool keeps a parked connection small, and is what libmicrohttpd clears after each request; it bounds the
- * headers and the pieces in which bodies come. */
-enum { CONNECTION_POOL_SIZE = 8192, IDLE_TIMEOUT_S = 75, STREAM_BLOCK_SIZE = 65536 };
+/* A small pool keeps a parked connection small, and is what libmicrohttpd clears after each request; it
+ * bounds the headers and the pieces in which bodies come. */
+enum { CONNECTION_POOL_SIZE = 7680, IDLE_TIMEOUT_S = 75, STREAM_BLOCK_SIZE = 65536 };
 
 /* A body that nobody wants is read to its end when it is short, so that the client sees the reply. */
 enum { DISCARD_MAX_SIZE = 1 << 20 };
@@ -51,13 +52,12 @@ struct request {
         struct call call;
         struct problem *problem; /* what is wrong before there is a call, from malloc() */
         enum stage stage;
-        bool early;              /* the reply goes out before the body has come */
+        bool early; /* the reply goes out before the body has come */
         char *body;
         size_t size, capacity;
         int64_t started_ns, discard_until_ns;
-        int status;              /* of the reply, for the log */
-        const char *method;
-        char path[128];          /* for the log */
+        int status;                /* of the reply, for the log */
+        const char *method, *path; /* the library's; path without escapes and query */
 };
 
 static void suspend(struct call *call)
@@ -99,7 +99,8 @@ static int client_fd(const struct request *request)
 static bool has_body(const struct request *request)
 {
         const char *const length = request->headers.values[HEADER_CONTENT_LENGTH];
-        return request->headers.values[HEADER_TRANSFER_ENCODING] != NULL || (length != NULL && strcmp(length, "0") != 0);
+        return request->headers.values[HEADER_TRANSFER_ENCODING] != NULL ||
+               (length != NULL && strcmp(length, "0") != 0);
 }
 
 /* 0 when it is not said beforehand. libmicrohttpd has checked that it is a number. */
@@ -136,7 +137,8 @@ static bool begin_call(struct request *request)
         return call->problem == NULL;
 }
 
-/* Which stage takes the body, by its media type. A body without one is raw where there is a payload to fill. */
+/* Which stage takes the body, by its media type. A body without one is raw where there is a payload to fill.
+ */
 static bool choose_stage(struct request *request)
 {
         const char *const media = request->headers.values[HEADER_CONTENT_TYPE];
@@ -157,7 +159,8 @@ static void start(struct request *request, const char *version, bool sound_targe
 {
         headers_read(request->connection, version, &request->headers);
         if (!sound_target)
-                request->headers.fault = "the target has a percent sign without two hexadecimal digits, or its path a NUL";
+                request->headers.fault =
+                        "the target has a percent sign without two hexadecimal digits, or its path a NUL";
         if (request->headers.fault != NULL) {
                 fail(request, PROBLEM_UNSOUND_REQUEST, NULL, request->headers.fault);
                 request->early = true;
@@ -165,13 +168,14 @@ static void start(struct request *request, const char *version, bool sound_targe
                 fail(request, PROBLEM_FORBIDDEN, "Host",
                         "The daemon goes by localhost, by its addresses, and by the machine's own name.");
         } else if (strncmp(request->path, "/v1", 3) == 0 && !is_local(request) &&
-                !access_allows(request->server->access, request->headers.values[HEADER_AUTHORIZATION])) {
+                   !access_allows(request->server->access, request->headers.values[HEADER_AUTHORIZATION])) {
                 fail(request, PROBLEM_UNAUTHORIZED, NULL, "Show the token: Authorization: Bearer TOKEN");
         } else if (request->route.operation == NULL) {
                 return; /* the router has noted the problem */
         } else if (!choose_stage(request)) {
                 fail(request, PROBLEM_UNSUPPORTED_MEDIA, "Content-Type",
-                        "The body must be application/json (curl --json), or application/octet-stream where it is a payload.");
+                        "The body must be application/json (curl --json), or application/octet-stream where "
+                        "it is a payload.");
         } else if (!begin_call(request)) {
                 request->stage = STAGE_DISCARD;
         } else if (request->stage == STAGE_RAW && call_streams_in(&request->call)) {
@@ -201,7 +205,7 @@ static struct request *request_new(
         request->connection = connection;
         request->method = method;
         request->started_ns = now_ns();
-        snprintf(request->path, sizeof request->path, "%s", path);
+        request->path = path;
         return request;
 }
 
@@ -258,8 +262,10 @@ static bool problem_reply(const struct problem *problem, struct call_reply *out)
         json_t *const object = problem_to_json(problem);
         char *const text = object == NULL ? NULL : json_dumps(object, JSON_COMPACT);
         json_decref(object);
-        *out = (struct call_reply){ .status = problem_status(problem), .media = "application/problem+json",
-                .body = (uint8_t *)text, .size = text == NULL ? 0 : strlen(text) };
+        *out = (struct call_reply){ .status = problem_status(problem),
+                .media = "application/problem+json",
+                .body = (uint8_t *)text,
+                .size = text == NULL ? 0 : strlen(text) };
         return text != NULL;
 }
 
@@ -311,7 +317,8 @@ static enum MHD_Result reply_stream(struct request *request)
         return queue(request, 200, response);
 }
 
-/* Waits until the socket has something to say, so that an error can still be a problem; then the stream begins. */
+/* Waits until the socket has something to say, so that an error can still be a problem; then the stream
+ * begins. */
 static enum MHD_Result run_stream_out(struct request *request)
 {
         size_t used;
@@ -376,7 +383,8 @@ static bool collect(struct request *request, const char *bytes, size_t size)
         return true;
 }
 
-/* Sends what came of the body. What is left in *size is kept by the library until the connection is resumed. */
+/* Sends what came of the body. What is left in *size is kept by the library until the connection is resumed.
+ */
 static void stream_body(struct request *request, const char *bytes, size_t *size)
 {
         while (*size > 0 && request->stage == STAGE_STREAM) {
@@ -427,9 +435,8 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
                 route(request, method, path);
                 start(request, version, sound);
                 /* Who asks first, or sends much, is answered at once. */
-                if (request->stage == STAGE_DISCARD &&
-                        (request->headers.values[HEADER_EXPECT] != NULL ||
-                                announced_size(request) > DISCARD_MAX_SIZE))
+                if (request->stage == STAGE_DISCARD && (request->headers.values[HEADER_EXPECT] != NULL ||
+                                                               announced_size(request) > DISCARD_MAX_SIZE))
                         request->early = true;
                 return request->early ? reply(request) : MHD_YES;
         }
@@ -464,12 +471,14 @@ struct server *server_start(
         server->service = service;
         server->access = access;
         const unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ITC |
-                MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
-        server->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, server, MHD_OPTION_EXTERNAL_LOGGER,
-                on_library_log, NULL, MHD_OPTION_THREAD_POOL_SIZE, threads > 1 ? threads : 0U,
-                MHD_OPTION_CONNECTION_LIMIT, connection_limit, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-                (size_t)CONNECTION_POOL_SIZE, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_TIMEOUT_S,
-                MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK, on_target, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
+                               MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+        server->daemon =
+                MHD_start_daemon(flags, 0, NULL, NULL, on_request, server, MHD_OPTION_EXTERNAL_LOGGER,
+                        on_library_log, NULL, MHD_OPTION_THREAD_POOL_SIZE, threads > 1 ? threads : 0U,
+                        MHD_OPTION_CONNECTION_LIMIT, connection_limit, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+                        (size_t)CONNECTION_POOL_SIZE, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_TIMEOUT_S,
+                        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK, on_target, NULL,
+                        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
         if (server->daemon != NULL)
                 return server;
         log_write(LOG_LEVEL_ERROR, "libmicrohttpd does not start");

@@ -12,8 +12,8 @@ struct server;
 struct server *server_start(
         struct service *service, const struct access *access, unsigned threads, unsigned connection_limit);
 
-/* Hands an accepted connection over, whatever becomes of it. Clients on AF_UNIX need no token: whoever calls this has
- * checked their uid. */
+/* Hands an accepted connection over, whatever becomes of it. Clients on AF_UNIX need no token: whoever calls
+ * this has checked their uid. */
 void server_add(struct server *server, int fd, const struct sockaddr *peer, socklen_t peer_size);
 
 /* Whether a request is yet to be answered. */

@@ -66,14 +66,16 @@ bool listener_open_tcp(struct listener *listener, const char *text)
                 return complain(text, "must be a numeric address and a port, as 127.0.0.1:7625");
         fd_auto int fd = socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
-                bind(fd, (const struct sockaddr *)&address.storage, address.size) != 0 || listen(fd, BACKLOG) != 0)
+                bind(fd, (const struct sockaddr *)&address.storage, address.size) != 0 ||
+                listen(fd, BACKLOG) != 0)
                 return complain(text, strerror(errno));
         address.size = sizeof address.storage;
         if (getsockname(fd, (struct sockaddr *)&address.storage, &address.size) != 0)
                 return complain(text, strerror(errno));
         char real[sizeof listener->url - sizeof "http://"];
         *listener = (struct listener){ .fd = take_fd(&fd) };
-        snprintf(listener->url, sizeof listener->url, "http://%s", address_format(&address, real, sizeof real));
+        snprintf(listener->url, sizeof listener->url, "http://%s",
+                address_format(&address, real, sizeof real));
         return true;
 }
 
@@ -84,9 +86,11 @@ static bool is_welcome(const struct listener *listener, int fd)
         socklen_t size = sizeof peer;
         if (listener->unix_path == NULL)
                 return true;
-        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && (peer.uid == geteuid() || peer.uid == 0))
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
+                (peer.uid == geteuid() || peer.uid == 0))
                 return true;
-        log_write(LOG_LEVEL_WARNING, "refused a connection of uid %u on %s", (unsigned)peer.uid, listener->url);
+        log_write(
+                LOG_LEVEL_WARNING, "refused a connection of uid %u on %s", (unsigned)peer.uid, listener->url);
         return false;
 }
 

@@ -13,12 +13,13 @@ struct listener {
         char url[160];         /* "http://127.0.0.1:7625", "unix:/run/sockwright/sockwright.sock" */
 };
 
-/* Both return false after logging why. A unix socket has mode 0600; one that a dead daemon left is replaced. `path` must
- * outlive the listener. */
+/* Both return false after logging why. A unix socket has mode 0600; one that a dead daemon left is replaced.
+ * `path` must outlive the listener. */
 bool listener_open_unix(struct listener *listener, const char *path);
 bool listener_open_tcp(struct listener *listener, const char *address);
 
-/* Accepts what is there and hands it to the server. False when descriptors have run out: try again a little later. */
+/* Accepts what is there and hands it to the server. False when descriptors have run out: try again a little
+ * later. */
 bool listener_accept(const struct listener *listener, struct server *server);
 
 /* Closes it, and takes the unix socket's path away. */

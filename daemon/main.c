@@ -20,11 +20,17 @@
 #include "daemon/sockets/background.h"
 
 /* Descriptors that are neither owned sockets nor HTTP connections. */
-enum { RESERVED_DESCRIPTORS = 64, SMALLEST_LIMIT = 256 };
+enum { RESERVED_DESCRIPTORS = 64, SMALLEST_LIMIT = 256, THREADS_MIN = 8 };
 
 static const int64_t NS_PER_MS = 1000000;
 
-enum { DEFAULT_MAX_BODY = 64 << 20, DRAIN_TIMEOUT_MS = 5000, DRAIN_STEP_MS = 10, BACKGROUND_TIMEOUT_MS = 1000, EXHAUSTED_PAUSE_MS = 50 };
+enum {
+        DEFAULT_MAX_BODY = 64 << 20,
+        DRAIN_TIMEOUT_MS = 5000,
+        DRAIN_STEP_MS = 10,
+        BACKGROUND_TIMEOUT_MS = 1000,
+        EXHAUSTED_PAUSE_MS = 50
+};
 
 static const char DEFAULT_LISTEN[] = "127.0.0.1:7625";
 
@@ -70,8 +76,8 @@ static bool choose_paths(struct daemon *daemon)
         if (configuration->token_file != NULL)
                 snprintf(daemon->token_file, sizeof daemon->token_file, "%s", configuration->token_file);
         else
-                snprintf(daemon->token_file, sizeof daemon->token_file, "%.*ssockwright.token", directory_size,
-                        daemon->unix_path);
+                snprintf(daemon->token_file, sizeof daemon->token_file, "%.*ssockwright.token",
+                        directory_size, daemon->unix_path);
         return true;
 }
 
@@ -98,8 +104,8 @@ static bool raise_limit(struct daemon *daemon)
         daemon->descriptors = limit.rlim_max > (1 << 20) ? 1 << 20 : (size_t)limit.rlim_max;
         if (setrlimit(RLIMIT_NOFILE, &limit) == 0 && daemon->descriptors >= SMALLEST_LIMIT)
                 return true;
-        log_write(LOG_LEVEL_ERROR, "the limit of open files is %zu: at least %d are needed", daemon->descriptors,
-                SMALLEST_LIMIT);
+        log_write(LOG_LEVEL_ERROR, "the limit of open files is %zu: at least %d are needed",
+                daemon->descriptors, SMALLEST_LIMIT);
         return false;
 }
 
@@ -112,8 +118,8 @@ static bool block_signals(struct daemon *daemon)
         sigaddset(&signals, SIGINT);
         signal(SIGPIPE, SIG_IGN);
         daemon->signal_fd = sigprocmask(SIG_BLOCK, &signals, NULL) == 0
-                ? signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK)
-                : -1;
+                                    ? signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK)
+                                    : -1;
         return daemon->signal_fd >= 0;
 }
 
@@ -140,6 +146,16 @@ static void close_listeners(struct daemon *daemon)
                 listener_close(&daemon->listeners[--daemon->listener_count]);
 }
 
+/* At least THREADS_MIN: to wake one call, libmicrohttpd goes through all that its thread has parked, so that
+ * more threads answer sooner when thousands are. */
+static unsigned choose_threads(const struct configuration *configuration)
+{
+        const long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+        if (configuration->threads > 0)
+                return (unsigned)configuration->threads;
+        return cpus > THREADS_MIN ? (unsigned)cpus : THREADS_MIN;
+}
+
 static bool start_service(struct daemon *daemon)
 {
         const struct configuration *const configuration = &daemon->configuration;
@@ -147,14 +163,11 @@ static bool start_service(struct daemon *daemon)
         const size_t max_sockets =
                 configuration->max_sockets > 0 ? (size_t)configuration->max_sockets : usable / 2;
         if (max_sockets >= usable) {
-                log_write(LOG_LEVEL_ERROR, "--max-sockets %zu leaves no descriptors for HTTP: at most %zu of %zu fit",
+                log_write(LOG_LEVEL_ERROR,
+                        "--max-sockets %zu leaves no descriptors for HTTP: at most %zu of %zu fit",
                         max_sockets, usable - 1, daemon->descriptors);
                 return false;
         }
-        const long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-        const unsigned threads = configuration->threads > 0 ? (unsigned)configuration->threads
-                : cpus > 0                                  ? (unsigned)cpus
-                                                            : 1;
         daemon->service.default_timeout_ms = configuration->default_timeout_ms;
         daemon->service.max_timeout_ms = configuration->max_timeout_ms;
         daemon->service.max_body_size =
@@ -165,8 +178,8 @@ static bool start_service(struct daemon *daemon)
                 log_write(LOG_LEVEL_ERROR, "cannot start: %s", strerror(errno));
                 return false;
         }
-        daemon->server =
-                server_start(&daemon->service, &daemon->access, threads, (unsigned)(usable - max_sockets));
+        daemon->server = server_start(&daemon->service, &daemon->access, choose_threads(configuration),
+                (unsigned)(usable - max_sockets));
         return daemon->server != NULL;
 }
 
@@ -177,10 +190,11 @@ static void announce(const struct daemon *daemon)
                 const struct listener *const listener = &daemon->listeners[i];
                 printf("listening on %s\n", listener->url);
                 if (listener->unix_path != NULL)
-                        printf("  curl --unix-socket '%s' http://localhost/v1/sockets\n", listener->unix_path);
+                        printf("  curl --unix-socket '%s' http://localhost/v1/sockets\n",
+                                listener->unix_path);
                 else
-                        printf("  curl -H \"Authorization: Bearer $(cat '%s')\" %s/v1/sockets\n", daemon->token_file,
-                                listener->url);
+                        printf("  curl -H \"Authorization: Bearer $(cat '%s')\" %s/v1/sockets\n",
+                                daemon->token_file, listener->url);
         }
         fflush(stdout);
 }
@@ -217,8 +231,9 @@ static void stop(struct daemon *daemon)
 
 static int run(struct daemon *daemon)
 {
-        if (!set_log_level(daemon->configuration.log_level) || !choose_paths(daemon) || !raise_limit(daemon) ||
-                !block_signals(daemon) || !access_load(&daemon->access, daemon->token_file))
+        if (!set_log_level(daemon->configuration.log_level) || !choose_paths(daemon) ||
+                !raise_limit(daemon) || !block_signals(daemon) ||
+                !access_load(&daemon->access, daemon->token_file))
                 return EXIT_FAILURE;
         const bool serving = start_service(daemon) && open_listeners(daemon);
         if (serving) {

@@ -15,7 +15,7 @@ static struct {
         pthread_cond_t changed;
         struct background_job *first, **end;
         unsigned queued, idle; /* jobs that no thread has taken, threads that have none */
-        unsigned threads;
+        unsigned threads, running; /* started, and not yet at their end */
         bool stopping;
         pthread_t thread[THREADS_MAX];
 } background = {
@@ -47,6 +47,9 @@ static void *work(void *unused)
         (void)unused;
         for (struct background_job *job = take_job(); job != NULL; job = take_job())
                 job->run(job);
+        LOCK_SCOPE(&background.lock);
+        background.running--;
+        pthread_cond_broadcast(&background.changed);
         return NULL;
 }
 
@@ -60,6 +63,7 @@ static void start_thread(void)
         if (pthread_create(thread, NULL, work, NULL) == 0) {
                 pthread_setname_np(*thread, "background");
                 background.threads++;
+                background.running++;
         }
         pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
@@ -88,21 +92,25 @@ void background_submit(struct background_job *job)
                 job->run(job);
 }
 
-static unsigned begin_stop(void)
+/* Whether all threads came to their end before the deadline. */
+static bool await_end(const struct timespec *deadline)
 {
         LOCK_SCOPE(&background.lock);
         background.stopping = true;
         pthread_cond_broadcast(&background.changed);
-        return background.threads;
+        while (background.running > 0)
+                if (pthread_cond_clockwait(&background.changed, &background.lock, CLOCK_MONOTONIC, deadline) != 0)
+                        return background.running == 0;
+        return true;
 }
 
 bool background_stop(int64_t deadline_ns)
 {
         const struct timespec deadline = { .tv_sec = deadline_ns / NS_PER_S, .tv_nsec = deadline_ns % NS_PER_S };
-        const unsigned threads = begin_stop();
-        for (unsigned thread = 0; thread < threads; thread++)
-                if (pthread_clockjoin_np(background.thread[thread], NULL, CLOCK_MONOTONIC, &deadline) != 0)
-                        return false;
+        if (!await_end(&deadline))
+                return false;
+        for (unsigned thread = 0; thread < background.threads; thread++)
+                pthread_join(background.thread[thread], NULL);
         LOCK_SCOPE(&background.lock);
         background.threads = 0;
         background.stopping = false;

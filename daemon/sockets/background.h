@@ -13,6 +13,7 @@ struct background_job {
  * at once. */
 void background_submit(struct background_job *job);
 
-/* Ends the threads once the jobs that are queued or run are done; a later submit starts them again. False: the deadline
- * (CLOCK_MONOTONIC) passed first, and what the jobs use must stay until the process ends. Not from a job. */
+/* Ends the threads once the jobs that are queued or run are done; a later submit starts them again. False:
+ * the deadline (CLOCK_MONOTONIC) passed first, and what the jobs use must stay until the process ends. Not
+ * from a job. */
 bool background_stop(int64_t deadline_ns);

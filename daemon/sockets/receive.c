@@ -27,7 +27,7 @@ static bool is_at_end(const struct socket *socket, int flags)
         struct pollfd end = { .fd = socket->fd, .events = POLLRDHUP };
         int queued = 0;
         return poll(&end, 1, 0) > 0 && (end.revents & (POLLRDHUP | POLLHUP)) != 0 &&
-                (ioctl(socket->fd, SIOCINQ, &queued) != 0 || queued == 0);
+               (ioctl(socket->fd, SIOCINQ, &queued) != 0 || queued == 0);
 }
 
 static void count_received(struct socket *socket, ssize_t size, int flags)
@@ -112,7 +112,9 @@ struct result receive_once(struct socket *socket, size_t size, int flags, struct
                 receipt.size = receipt.length = unread_copy(unread, buffer, size, flags);
         } else {
                 struct iovec piece = { .iov_base = buffer, .iov_len = size };
-                struct msghdr message = { .msg_iov = &piece, .msg_iovlen = 1, .msg_name = &receipt.address.storage,
+                struct msghdr message = { .msg_iov = &piece,
+                        .msg_iovlen = 1,
+                        .msg_name = &receipt.address.storage,
                         .msg_namelen = sizeof receipt.address.storage };
                 const ssize_t length = recvmsg(socket->fd, &message, flags | MSG_DONTWAIT);
                 if (length < 0)
@@ -123,8 +125,8 @@ struct result receive_once(struct socket *socket, size_t size, int flags, struct
                 receipt.truncated = has_boundaries(socket) && (message.msg_flags & MSG_TRUNC) != 0;
                 receipt.eof = length == 0 && size > 0 && is_at_end(socket, flags);
                 receipt.address.size = message.msg_namelen <= sizeof receipt.address.storage
-                        ? message.msg_namelen
-                        : sizeof receipt.address.storage;
+                                               ? message.msg_namelen
+                                               : sizeof receipt.address.storage;
                 receipt.address.given = receipt.address.size > 0;
                 /* TCP throws the bytes away and writes none. */
                 if ((flags & MSG_TRUNC) != 0 && !has_boundaries(socket))
@@ -137,18 +139,19 @@ struct result receive_once(struct socket *socket, size_t size, int flags, struct
         return DONE;
 }
 
-/* How much of the gathered bytes and the `more` behind them reaches the goal; 0: all of it, or the limit's worth, does
- * not. */
+/* How much of the gathered bytes and the `more` behind them reaches the goal; 0: all of it, or the limit's
+ * worth, does not. */
 static size_t goal_reached(const struct goal *goal, const struct unread *unread, size_t more)
 {
         const size_t size = unread->size + more < goal->limit ? unread->size + more : goal->limit;
         if (goal->delimiter != NULL) {
-                const size_t overlap = goal->scanned < goal->delimiter_size ? goal->scanned : goal->delimiter_size - 1;
+                const size_t overlap =
+                        goal->scanned < goal->delimiter_size ? goal->scanned : goal->delimiter_size - 1;
                 const size_t from = goal->scanned - overlap;
                 const uint8_t *const start = unread->bytes + unread->start;
-                const uint8_t *const found = size > from
-                        ? memmem(start + from, size - from, goal->delimiter, goal->delimiter_size)
-                        : NULL;
+                const uint8_t *const found =
+                        size > from ? memmem(start + from, size - from, goal->delimiter, goal->delimiter_size)
+                                    : NULL;
                 return found == NULL ? 0 : (size_t)(found - start) + goal->delimiter_size;
         }
         return goal->bytes > 0 && size >= goal->bytes ? goal->bytes : 0;
@@ -186,7 +189,8 @@ struct result receive_until(struct socket *socket, struct goal *goal, int flags,
         struct unread *const unread = &socket->unread;
         struct receipt receipt = { 0 };
         size_t reached;
-        while ((reached = unread->size > 0 ? goal_reached(goal, unread, 0) : 0) == 0 && unread->size < goal->limit) {
+        while ((reached = unread->size > 0 ? goal_reached(goal, unread, 0) : 0) == 0 &&
+                unread->size < goal->limit) {
                 goal->scanned = unread->size;
                 const struct result gathered = gather(socket, goal, flags, &receipt.eof);
                 if (gathered.kind != RESULT_DONE) {
@@ -216,7 +220,8 @@ struct result receive_piece(struct socket *socket, uint8_t *bytes, size_t size, 
                 return DONE;
         }
         const int piece_flags = flags | MSG_DONTWAIT | (size == 0 ? MSG_PEEK : 0);
-        const ssize_t received = recv(socket->fd, size == 0 ? &probe : bytes, size == 0 ? 1 : size, piece_flags);
+        const ssize_t received =
+                recv(socket->fd, size == 0 ? &probe : bytes, size == 0 ? 1 : size, piece_flags);
         if (received < 0)
                 return is_blocked(flags) ? would_block("recv") : refused("recv", errno);
         count_received(socket, received, piece_flags);

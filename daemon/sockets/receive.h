@@ -1,4 +1,5 @@
-/* receive.h: receiving with the kernel's own boundaries, or until a condition holds. Called under the receive lane's turn. */
+/* receive.h: receiving with the kernel's own boundaries, or until a condition holds. Called under the receive
+ * lane's turn. */
 #pragma once
 
 #include "daemon/sockets/socket.h"
@@ -6,30 +7,34 @@
 /* What was received. `bytes` is from malloc(), the caller's; it may be NULL when size is 0. */
 struct receipt {
         uint8_t *bytes;
-        size_t size;           /* of bytes */
-        size_t length;         /* what recv(2) returned: with MSG_TRUNC a datagram's real length */
-        bool eof;              /* the peer sends no more */
-        bool complete;         /* the condition holds */
-        bool truncated;        /* the datagram was longer */
+        size_t size;            /* of bytes */
+        size_t length;          /* what recv(2) returned: with MSG_TRUNC a datagram's real length */
+        bool eof;               /* the peer sends no more */
+        bool complete;          /* the condition holds */
+        bool truncated;         /* the datagram was longer */
         struct address address; /* of the sender, where the kernel gives one */
 };
 
-/* One recvfrom(2) of at most `size` bytes. Bytes that a receive_until() left come first. RESULT_WAIT, or a refusal. */
+/* One recvfrom(2) of at most `size` bytes. Bytes that a receive_until() left come first. RESULT_WAIT, or a
+ * refusal. */
 struct result receive_once(struct socket *socket, size_t size, int flags, struct receipt *out);
 
-/* When a receive_until() is complete: that many bytes, or a delimiter (included in what is received), or end of stream. */
+/* When a receive_until() is complete: that many bytes, or a delimiter (included in what is received), or end
+ * of stream. */
 struct goal {
         size_t bytes;
         const uint8_t *delimiter;
         size_t delimiter_size;
         size_t limit;   /* the most to receive; what is there is then returned, not complete */
-        size_t scanned; /* how much is known to hold no delimiter; 0 at first, kept from one attempt to the next */
+        size_t scanned; /* how much is known to hold no delimiter; 0 at first, kept from one attempt to the
+                           next */
 };
 
-/* Gathers in socket->unread until the goal is reached or the stream ends. After RESULT_WAIT or a failure all that was
- * gathered stays there, for the next receiver. Takes nothing from the kernel beyond the delimiter. */
+/* Gathers in socket->unread until the goal is reached or the stream ends. After RESULT_WAIT or a failure all
+ * that was gathered stays there, for the next receiver. Takes nothing from the kernel beyond the delimiter.
+ */
 struct result receive_until(struct socket *socket, struct goal *goal, int flags, struct receipt *out);
 
-/* For streams of bytes: into the caller's buffer; *used 0 at the end of the stream. With size 0 nothing is taken: it only
- * waits until something is (*used 1) or the end has come (*used 0). */
+/* For streams of bytes: into the caller's buffer; *used 0 at the end of the stream. With size 0 nothing is
+ * taken: it only waits until something is (*used 1) or the end has come (*used 0). */
 struct result receive_piece(struct socket *socket, uint8_t *bytes, size_t size, int flags, size_t *used);

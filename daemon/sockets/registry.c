@@ -23,8 +23,8 @@ struct registry {
         struct socket *buckets[BUCKET_COUNT];
 };
 
-/* No run gets another's ids: the prefix is the start time in sixteenths of a second, in letters and digits that are
- * not mistaken for each other. */
+/* No run gets another's ids: the prefix is the start time in sixteenths of a second, in letters and digits
+ * that are not mistaken for each other. */
 static void make_prefix(char *out)
 {
         static const char digits[] = "0123456789abcdefghjkmnpqrstvwxyz";
@@ -64,7 +64,8 @@ struct result registry_reserve(struct registry *registry, size_t count)
 {
         LOCK_SCOPE(&registry->lock);
         if (count > registry->limit - registry->published - registry->reserved)
-                return (struct result){ .kind = RESULT_QUOTA, .detail = "the daemon owns as many sockets as it may" };
+                return (struct result){ .kind = RESULT_QUOTA,
+                        .detail = "the daemon owns as many sockets as it may" };
         registry->reserved += count;
         return DONE;
 }

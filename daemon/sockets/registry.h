@@ -1,4 +1,5 @@
-/* registry.h: the owned sockets by id. An id is never used twice, across restarts either. Safe from any thread. */
+/* registry.h: the owned sockets by id. An id is never used twice, across restarts either. Safe from any
+ * thread. */
 #pragma once
 
 #include <stddef.h>

@@ -55,7 +55,8 @@ static bool lingers(int fd)
 {
         struct linger linger = { 0 };
         socklen_t size = sizeof linger;
-        return getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &size) == 0 && linger.l_onoff && linger.l_linger > 0;
+        return getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &size) == 0 && linger.l_onoff &&
+               linger.l_linger > 0;
 }
 
 static void close_descriptor(int fd, bool reset)
@@ -76,8 +77,7 @@ static void close_descriptor(int fd, bool reset)
 
 void socket_release(struct socket *socket)
 {
-        if (socket == NULL ||
-                atomic_fetch_sub_explicit(&socket->references, 1, memory_order_acq_rel) != 1)
+        if (socket == NULL || atomic_fetch_sub_explicit(&socket->references, 1, memory_order_acq_rel) != 1)
                 return;
         if (socket->fd >= 0)
                 close_descriptor(socket->fd, socket->reset);
@@ -109,7 +109,8 @@ static const struct significant {
         size_t offset, size;
 } significant[] = {
         { AF_INET, offsetof(struct sockaddr_in, sin_port), sizeof(in_port_t) + sizeof(struct in_addr) },
-        { AF_INET6, offsetof(struct sockaddr_in6, sin6_port), sizeof(struct sockaddr_in6) - sizeof(sa_family_t) },
+        { AF_INET6, offsetof(struct sockaddr_in6, sin6_port),
+                sizeof(struct sockaddr_in6) - sizeof(sa_family_t) },
         { AF_NETLINK, offsetof(struct sockaddr_nl, nl_pid), sizeof(uint32_t) * 2 },
         { AF_PACKET, offsetof(struct sockaddr_ll, sll_ifindex), sizeof(int) },
 };

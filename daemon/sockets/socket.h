@@ -14,7 +14,8 @@ struct wait;
 
 enum direction { DIRECTION_RECEIVE, DIRECTION_SEND, DIRECTION_COUNT };
 
-/* The calls of one direction, in the order they came. The first one has the turn: only it may make system calls. */
+/* The calls of one direction, in the order they came. The first one has the turn: only it may make system
+ * calls. */
 struct lane {
         pthread_mutex_t lock; /* guards all below, and is held while a call is attempted */
         struct wait *first, *last;
@@ -36,14 +37,14 @@ struct socket {
         struct timespec created;
 
         _Atomic unsigned references;
-        _Atomic bool closed;                        /* its id is gone; calls end with ECANCELED */
-        _Atomic bool reset;                         /* close with RST */
+        _Atomic bool closed;                         /* its id is gone; calls end with ECANCELED */
+        _Atomic bool reset;                          /* close with RST */
         _Atomic uint64_t received_bytes, sent_bytes; /* what the kernel gave and took */
 
         struct lane lanes[DIRECTION_COUNT];
-        struct unread unread;        /* guarded by the receive lane's lock */
-        /* Guarded by the waiter's lock: its name in the epoll (0: not there), whether it is asked for events, and how
-         * many calls wait on it. */
+        struct unread unread; /* guarded by the receive lane's lock */
+        /* Guarded by the waiter's lock: its name in the epoll (0: not there), whether it is asked for events,
+         * and how many calls wait on it. */
         uint64_t watch_ticket;
         bool armed;
         unsigned waiting;
@@ -57,7 +58,8 @@ struct socket *socket_new(int fd, int family, int type, int protocol);
 
 struct socket *socket_reference(struct socket *socket);
 
-/* Lets go. The last one closes the descriptor, on a thread of background.h where that may block (SO_LINGER). */
+/* Lets go. The last one closes the descriptor, on a thread of background.h where that may block (SO_LINGER).
+ */
 void socket_release(struct socket *socket);
 
 static inline void cleanup_socket(struct socket **socket)
@@ -69,7 +71,7 @@ static inline void cleanup_socket(struct socket **socket)
 /* What the kernel says of a socket now. */
 struct socket_status {
         const char *state; /* "created", "bound", "listening", "connecting", "connected", "disconnected" */
-        struct address local, peer; /* .given false: it has none */
+        struct address local, peer;         /* .given false: it has none */
         uint64_t receive_queue, send_queue; /* SIOCINQ and SIOCOUTQ; unread bytes count as received */
         unsigned parked;
         int tcp_state; /* TCP_ESTABLISHED …, or 0 when it is not TCP */

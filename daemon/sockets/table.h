@@ -1,4 +1,5 @@
-/* table.h: objects by tickets that are never valid twice, so that a late event finds nothing rather than a stranger. */
+/* table.h: objects by tickets that are never valid twice, so that a late event finds nothing rather than a
+ * stranger. */
 #pragma once
 
 #include <stdbool.h>

@@ -1,18 +1,21 @@
 /* waiter.c: the calls that wait.
  *
- * Each direction of a socket is a lane: calls stand in it in the order they came, and only the first makes system calls.
- * A call attempts at once when its lane is empty; if that would block, it is parked: it stays in the lane, and this
- * file's one thread attempts it again when the socket is ready, its retry time has come, or its deadline has passed.
+ * Each direction of a socket is a lane: calls stand in it in the order they came, and only the first makes
+ * system calls. A call attempts at once when its lane is empty; if that would block, it is parked: it stays
+ * in the lane, and this file's one thread attempts it again when the socket is ready, its retry time has
+ * come, or its deadline has passed.
  *
- * Sockets are in the epoll edge-triggered, so that a condition that no call can clear (a full error queue) wakes nobody
- * twice. No edge is lost: an attempt and the parking that follows it happen under the same lane lock, which the waiter
- * takes before it looks for someone to wake. A socket stays armed until an event finds nobody waiting.
+ * Sockets are in the epoll edge-triggered, so that a condition that no call can clear (a full error queue)
+ * wakes nobody twice. No edge is lost: an attempt and the parking that follows it happen under the same lane
+ * lock, which the waiter takes before it looks for someone to wake. A socket stays armed until an event finds
+ * nobody waiting.
  *
- * A parked call's client is watched too, and looked at once more right before each attempt: a call whose client has gone
- * takes nothing from the kernel. Over TCP the end of the client's stream counts as gone, since a killed client looks the
- * same; over AF_UNIX a half-close can be told apart, and the call goes on.
+ * A parked call's client is watched too, and looked at once more right before each attempt: a call whose
+ * client has gone takes nothing from the kernel. Over TCP the end of the client's stream counts as gone,
+ * since a killed client looks the same; over AF_UNIX a half-close can be told apart, and the call goes on.
  *
- * Locks: a lane's, then the waiter's. Ending a wait needs its lane's lock; a wait without a socket needs the waiter's. */
+ * Locks: a lane's, then the waiter's. Ending a wait needs its lane's lock; a wait without a socket needs the
+ * waiter's. */
 #include "daemon/sockets/waiter.h"
 
 #include <poll.h>
@@ -45,7 +48,7 @@ struct waiter {
         int epoll_fd, event_fd;
         pthread_t thread;
 
-        pthread_mutex_t lock; /* guards all below */
+        pthread_mutex_t lock;        /* guards all below */
         struct table waits, watched; /* parked calls; sockets in the epoll */
         struct heap heap;
         bool shut_down, stopping;
@@ -117,7 +120,8 @@ static bool arm(struct waiter *waiter, struct socket *socket)
         const bool known = socket->watch_ticket != 0;
         if (!known)
                 socket->watch_ticket = table_add(&waiter->watched, socket);
-        struct epoll_event event = { .events = SOCKET_EVENTS, .data.u64 = ABOUT_SOCKET | socket->watch_ticket };
+        struct epoll_event event = { .events = SOCKET_EVENTS,
+                .data.u64 = ABOUT_SOCKET | socket->watch_ticket };
         socket->armed =
                 epoll_ctl(waiter->epoll_fd, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, socket->fd, &event) == 0;
         if (!socket->armed && !known) {
@@ -127,7 +131,8 @@ static bool arm(struct waiter *waiter, struct socket *socket)
         return socket->armed;
 }
 
-/* Once only: a socket that has hung up is reported for whatever it is asked, and asking anew would report it again. */
+/* Once only: a socket that has hung up is reported for whatever it is asked, and asking anew would report it
+ * again. */
 static void disarm(struct waiter *waiter, struct socket *socket)
 {
         if (!socket->armed)

@@ -10,8 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "daemon/http.h"
 #include "daemon/log.h"
+#include "daemon/server.h"
 #include "daemon/sockets/cleanup.h"
 
 enum { BACKLOG = 4096 };

@@ -15,8 +15,8 @@
 #include "api/openapi.h"
 #include "daemon/access.h"
 #include "daemon/command_line.h"
-#include "daemon/http.h"
 #include "daemon/listener.h"
+#include "daemon/server.h"
 #include "daemon/sockets/background.h"
 
 /* Descriptors that are neither owned sockets nor HTTP connections. */

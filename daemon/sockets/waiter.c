@@ -18,38 +18,23 @@
  * waiter's. */
 #include "daemon/sockets/waiter.h"
 
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "daemon/sockets/cleanup.h"
 #include "daemon/sockets/heap.h"
 #include "daemon/sockets/table.h"
-
-enum { EVENT_BATCH = 256 };
-
-/* What an epoll event is about stands in its data's top two bits; the rest is a ticket. */
-static const uint64_t ABOUT_SOCKET = 0, ABOUT_CLIENT = 1ULL << 63, ABOUT_WAKE_UP = 1ULL << 62;
+#include "daemon/sockets/watch.h"
 
 static const int64_t NS_PER_S = 1000000000, RETRY_UNWATCHABLE_NS = 10000000;
 
-static const uint32_t SOCKET_EVENTS = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET;
-
-static const uint32_t lane_events[DIRECTION_COUNT] = {
-        [DIRECTION_RECEIVE] = EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR,
-        [DIRECTION_SEND] = EPOLLOUT | EPOLLHUP | EPOLLERR,
-};
-
 struct waiter {
-        int epoll_fd, event_fd;
         pthread_t thread;
 
-        pthread_mutex_t lock;        /* guards all below */
-        struct table waits, watched; /* parked calls; sockets in the epoll */
+        pthread_mutex_t lock; /* guards all below */
+        struct watch watch;
+        struct table waits; /* the parked calls */
         struct heap heap;
         bool shut_down, stopping;
 };
@@ -95,13 +80,6 @@ static void lane_remove(struct lane *lane, struct wait *wait)
         wait->in_lane = false;
 }
 
-static void interrupt(const struct waiter *waiter)
-{
-        const uint64_t one = 1;
-        /* It can only fail when the counter is full, and then the thread is awake already. */
-        (void)!write(waiter->event_fd, &one, sizeof one);
-}
-
 static void set_due(struct wait *wait)
 {
         wait->due_ns = wait->deadline_ns;
@@ -112,50 +90,6 @@ static void set_due(struct wait *wait)
         }
 }
 
-/* Has the epoll report the socket. Needs the waiter's lock. */
-static bool arm(struct waiter *waiter, struct socket *socket)
-{
-        if (socket->armed)
-                return true;
-        const bool known = socket->watch_ticket != 0;
-        if (!known)
-                socket->watch_ticket = table_add(&waiter->watched, socket);
-        struct epoll_event event = { .events = SOCKET_EVENTS,
-                .data.u64 = ABOUT_SOCKET | socket->watch_ticket };
-        socket->armed =
-                epoll_ctl(waiter->epoll_fd, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, socket->fd, &event) == 0;
-        if (!socket->armed && !known) {
-                table_remove(&waiter->watched, socket->watch_ticket);
-                socket->watch_ticket = 0;
-        }
-        return socket->armed;
-}
-
-/* Once only: a socket that has hung up is reported for whatever it is asked, and asking anew would report it
- * again. */
-static void disarm(struct waiter *waiter, struct socket *socket)
-{
-        if (!socket->armed)
-                return;
-        struct epoll_event event = { .events = EPOLLET, .data.u64 = ABOUT_SOCKET | socket->watch_ticket };
-        if (epoll_ctl(waiter->epoll_fd, EPOLL_CTL_MOD, socket->fd, &event) == 0)
-                socket->armed = false;
-}
-
-static void watch_client(struct waiter *waiter, const struct wait *wait)
-{
-        struct epoll_event event = { .events = wait->client_is_local ? 0 : EPOLLRDHUP,
-                .data.u64 = ABOUT_CLIENT | wait->ticket };
-        if (wait->client_fd >= 0)
-                epoll_ctl(waiter->epoll_fd, EPOLL_CTL_ADD, wait->client_fd, &event);
-}
-
-static bool client_is_gone(const struct wait *wait)
-{
-        struct pollfd client = { .fd = wait->client_fd, .events = wait->client_is_local ? 0 : POLLRDHUP };
-        return wait->client_fd >= 0 && poll(&client, 1, 0) > 0;
-}
-
 /* Begins the waiting. Needs the waiter's lock, and the lane's if there is one. */
 static void begin(struct waiter *waiter, struct wait *wait)
 {
@@ -164,14 +98,14 @@ static void begin(struct waiter *waiter, struct wait *wait)
         if (wait->socket != NULL) {
                 wait->socket->waiting++;
                 lane_of(wait)->parked++;
-                if (!arm(waiter, wait->socket) && wait->retry_ns == 0)
+                if (!watch_arm(&waiter->watch, wait->socket) && wait->retry_ns == 0)
                         wait->retry_ns = RETRY_UNWATCHABLE_NS;
         }
         set_due(wait);
         heap_add(&waiter->heap, wait);
         if (heap_first(&waiter->heap) == wait)
-                interrupt(waiter);
-        watch_client(waiter, wait);
+                watch_interrupt(&waiter->watch);
+        watch_client(&waiter->watch, wait);
 }
 
 /* Ends the waiting, which leaves the call's place in the lane as it is. Needs the same locks. */
@@ -181,8 +115,7 @@ static void finish(struct waiter *waiter, struct wait *wait, enum wait_end end)
         wait->end = end;
         table_remove(&waiter->waits, wait->ticket);
         heap_remove(&waiter->heap, wait);
-        if (wait->client_fd >= 0)
-                epoll_ctl(waiter->epoll_fd, EPOLL_CTL_DEL, wait->client_fd, NULL);
+        watch_leave_client(&waiter->watch, wait);
         if (wait->socket != NULL) {
                 wait->socket->waiting--;
                 lane_of(wait)->parked--;
@@ -220,14 +153,14 @@ static void retry_later(struct waiter *waiter, struct wait *wait)
         set_due(wait);
         heap_add(&waiter->heap, wait);
         if (heap_first(&waiter->heap) == wait)
-                interrupt(waiter);
+                watch_interrupt(&waiter->watch);
 }
 
 /* Attempts the parked calls at the head of the lane, until one must go on waiting. Needs the lane's lock. */
 static void advance(struct waiter *waiter, struct lane *lane, struct woken *woken)
 {
         for (struct wait *wait; (wait = lane->first) != NULL && wait->waiting;) {
-                if (client_is_gone(wait)) {
+                if (watch_client_is_gone(wait)) {
                         end_parked(waiter, wait, WAIT_ABANDONED, woken);
                         continue;
                 }
@@ -377,11 +310,7 @@ void waiter_cancel(struct waiter *waiter, struct socket *socket)
                 }
         }
         pthread_mutex_lock(&waiter->lock);
-        if (socket->watch_ticket != 0) {
-                epoll_ctl(waiter->epoll_fd, EPOLL_CTL_DEL, socket->fd, NULL);
-                table_remove(&waiter->watched, socket->watch_ticket);
-                socket->watch_ticket = 0;
-        }
+        watch_forget(&waiter->watch, socket);
         pthread_mutex_unlock(&waiter->lock);
         wake_all(&woken);
 }
@@ -405,22 +334,25 @@ void waiter_shut_down(struct waiter *waiter)
         pthread_mutex_unlock(&waiter->lock);
 }
 
-static void on_socket(struct waiter *waiter, uint64_t ticket, uint32_t events)
+/* A reference to the socket, if anybody waits on it; else it is left out of the reports. */
+static struct socket *awaited_socket(struct waiter *waiter, uint64_t ticket)
 {
-        struct socket *socket socket_auto = NULL;
-        pthread_mutex_lock(&waiter->lock);
-        struct socket *const found = table_find(&waiter->watched, ticket);
-        if (found != NULL && found->waiting > 0)
-                socket = socket_reference(found);
-        else if (found != NULL)
-                disarm(waiter, found);
-        pthread_mutex_unlock(&waiter->lock);
-        if (socket == NULL)
-                return;
-        for (int direction = 0; direction < DIRECTION_COUNT; direction++) {
+        LOCK_SCOPE(&waiter->lock);
+        struct socket *socket socket_auto = watch_find(&waiter->watch, ticket);
+        if (socket != NULL && socket->waiting > 0)
+                return TAKE(socket);
+        if (socket != NULL)
+                watch_disarm(&waiter->watch, socket);
+        return NULL;
+}
+
+static void on_socket(struct waiter *waiter, const struct report *report)
+{
+        struct socket *socket socket_auto = awaited_socket(waiter, report->ticket);
+        for (int direction = 0; socket != NULL && direction < DIRECTION_COUNT; direction++) {
                 struct woken woken = { 0 };
                 struct lane *const lane = &socket->lanes[direction];
-                if ((events & lane_events[direction]) == 0)
+                if (!report->lanes[direction])
                         continue;
                 pthread_mutex_lock(&lane->lock);
                 advance(waiter, lane, &woken);
@@ -429,16 +361,12 @@ static void on_socket(struct waiter *waiter, uint64_t ticket, uint32_t events)
         }
 }
 
-static void on_event(struct waiter *waiter, const struct epoll_event *event)
+static void on_report(struct waiter *waiter, const struct report *report)
 {
-        const uint64_t ticket = event->data.u64 & ~(ABOUT_CLIENT | ABOUT_WAKE_UP);
-        uint64_t count;
-        if ((event->data.u64 & ABOUT_WAKE_UP) != 0)
-                (void)!read(waiter->event_fd, &count, sizeof count);
-        else if ((event->data.u64 & ABOUT_CLIENT) != 0)
-                end_by_ticket(waiter, ticket, DUE_END, WAIT_ABANDONED);
-        else
-                on_socket(waiter, ticket, event->events);
+        if (report->kind == REPORT_CLIENT)
+                end_by_ticket(waiter, report->ticket, DUE_END, WAIT_ABANDONED);
+        else if (report->kind == REPORT_SOCKET)
+                on_socket(waiter, report);
 }
 
 /* The next wait that is due, taken out of the heap's first place if it only wants to be tried again. */
@@ -467,30 +395,25 @@ static void run_timers(struct waiter *waiter)
                 end_by_ticket(waiter, ticket, due, WAIT_TIMED_OUT);
 }
 
-/* False: stop. *timeout is how long the thread may sleep, *forever that nothing is due. */
-static bool next_timeout(struct waiter *waiter, struct timespec *timeout, bool *forever)
+/* False: stop. *timeout_ns is how long the thread may sleep, negative when nothing is due. */
+static bool next_timeout(struct waiter *waiter, int64_t *timeout_ns)
 {
         LOCK_SCOPE(&waiter->lock);
         const struct wait *const wait = heap_first(&waiter->heap);
-        int64_t left = wait == NULL ? 0 : wait->due_ns - now_ns();
-        if (left < 0)
-                left = 0;
-        *forever = wait == NULL;
-        *timeout = (struct timespec){ .tv_sec = left / NS_PER_S, .tv_nsec = left % NS_PER_S };
+        const int64_t left_ns = wait == NULL ? -1 : wait->due_ns - now_ns();
+        *timeout_ns = wait != NULL && left_ns < 0 ? 0 : left_ns;
         return !waiter->stopping;
 }
 
 static void *run(void *argument)
 {
         struct waiter *const waiter = argument;
-        struct epoll_event events[EVENT_BATCH];
-        struct timespec timeout;
-        bool forever;
-        while (next_timeout(waiter, &timeout, &forever)) {
-                const int count =
-                        epoll_pwait2(waiter->epoll_fd, events, EVENT_BATCH, forever ? NULL : &timeout, NULL);
-                for (int i = 0; i < count; i++)
-                        on_event(waiter, &events[i]);
+        struct report reports[REPORT_BATCH];
+        int64_t timeout_ns;
+        while (next_timeout(waiter, &timeout_ns)) {
+                const size_t count = watch_sleep(&waiter->watch, timeout_ns, reports);
+                for (size_t i = 0; i < count; i++)
+                        on_report(waiter, &reports[i]);
                 run_timers(waiter);
         }
         return NULL;
@@ -498,12 +421,8 @@ static void *run(void *argument)
 
 static void release(struct waiter *waiter)
 {
-        if (waiter->epoll_fd >= 0)
-                close(waiter->epoll_fd);
-        if (waiter->event_fd >= 0)
-                close(waiter->event_fd);
+        watch_close(&waiter->watch);
         table_free(&waiter->waits);
-        table_free(&waiter->watched);
         heap_free(&waiter->heap);
         pthread_mutex_destroy(&waiter->lock);
         free(waiter);
@@ -527,13 +446,8 @@ struct waiter *waiter_new(size_t capacity)
         if (waiter == NULL)
                 return NULL;
         pthread_mutex_init(&waiter->lock, NULL);
-        waiter->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-        waiter->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        struct epoll_event event = { .events = EPOLLIN, .data.u64 = ABOUT_WAKE_UP };
-        if (waiter->epoll_fd < 0 || waiter->event_fd < 0 || !table_init(&waiter->waits, (uint32_t)capacity) ||
-                !table_init(&waiter->watched, (uint32_t)capacity) || !heap_init(&waiter->heap, capacity) ||
-                epoll_ctl(waiter->epoll_fd, EPOLL_CTL_ADD, waiter->event_fd, &event) != 0 ||
-                !start_thread(waiter)) {
+        if (!watch_open(&waiter->watch, capacity) || !table_init(&waiter->waits, (uint32_t)capacity) ||
+                !heap_init(&waiter->heap, capacity) || !start_thread(waiter)) {
                 release(waiter);
                 return NULL;
         }
@@ -547,7 +461,7 @@ void waiter_free(struct waiter *waiter)
         pthread_mutex_lock(&waiter->lock);
         waiter->stopping = true;
         pthread_mutex_unlock(&waiter->lock);
-        interrupt(waiter);
+        watch_interrupt(&waiter->watch);
         pthread_join(waiter->thread, NULL);
         release(waiter);
 }

@@ -1,4 +1,4 @@
-/* http.h: the HTTP server: collects requests, lets calls run, parks connections, sends replies. */
+/* server.h: the HTTP server: worker threads that take connections and answer their requests. */
 #pragma once
 
 #include <sys/socket.h>

@@ -1,13 +1,13 @@
-/* http.c: the HTTP server on libmicrohttpd.
+/* request.c: one HTTP request, from its headers to its reply.
  *
- * The library calls on_request() several times for one request: once with its headers, then for each piece of
- * its body, then once more at its end, and again after each time that the connection was suspended. What is
- * to happen next stands in request->stage. No stage blocks: a call that must wait suspends the connection,
- * and the waiter resumes it.
+ * libmicrohttpd calls request_on_data() several times for one request: once with its headers, then for each
+ * piece of its body, then once more at its end, and again after each time that the connection was suspended.
+ * What is to happen next stands in request->stage. No stage blocks: a call that must wait suspends the
+ * connection, and the waiter resumes it.
  *
  * A reply can only be queued right after the headers or at the body's end, so a request that has failed in
  * between goes through STAGE_DISCARD until its body has ended. */
-#include "daemon/http.h"
+#include "daemon/request.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,9 +17,7 @@
 #include "daemon/header.h"
 #include "daemon/log.h"
 
-/* A small pool keeps a parked connection small, and is what libmicrohttpd clears after each request; it
- * bounds the headers and the pieces in which bodies come. */
-enum { CONNECTION_POOL_SIZE = 7680, IDLE_TIMEOUT_S = 75, STREAM_BLOCK_SIZE = 65536 };
+enum { STREAM_BLOCK_SIZE = 65536 };
 
 /* A body that nobody wants is read to its end when it is short, so that the client sees the reply. */
 enum { DISCARD_MAX_SIZE = 1 << 20 };
@@ -27,13 +25,6 @@ static const int64_t DISCARD_MAX_NS = 10000000000;
 
 /* A request's state until it has one of its own, when its target is unsound. */
 static char unsound_target;
-
-struct server {
-        struct MHD_Daemon *daemon;
-        struct service *service;
-        const struct access *access;
-        _Atomic unsigned requests; /* begun, and not yet answered */
-};
 
 enum stage {
         STAGE_JSON,    /* collect the body, as JSON */
@@ -216,7 +207,7 @@ static void log_request(const struct request *request)
                 name == NULL ? "-" : name, (long long)((now_ns() - request->started_ns) / 1000));
 }
 
-static void on_completed(void *context, struct MHD_Connection *connection, void **state,
+void request_on_completed(void *context, struct MHD_Connection *connection, void **state,
         enum MHD_RequestTerminationCode termination)
 {
         struct request *const request = *state;
@@ -423,7 +414,7 @@ static enum MHD_Result take_body(struct request *request, const char *bytes, siz
         return result;
 }
 
-static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *path,
+enum MHD_Result request_on_data(void *context, struct MHD_Connection *connection, const char *path,
         const char *method, const char *version, const char *bytes, size_t *size, void **state)
 {
         struct request *request = *state == &unsound_target ? NULL : *state;
@@ -446,59 +437,9 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 }
 
 /* Sees the target before it is unescaped; what it returns is the request's first state. */
-static void *on_target(void *context, const char *target, struct MHD_Connection *connection)
+void *request_on_target(void *context, const char *target, struct MHD_Connection *connection)
 {
         (void)context;
         (void)connection;
         return target_is_sound(target) ? NULL : &unsound_target;
-}
-
-static void on_library_log(void *context, const char *format, va_list arguments)
-{
-        char line[512];
-        (void)context;
-        vsnprintf(line, sizeof line, format, arguments);
-        line[strcspn(line, "\n")] = '\0';
-        log_write(LOG_LEVEL_DEBUG, "libmicrohttpd: %s", line);
-}
-
-struct server *server_start(
-        struct service *service, const struct access *access, unsigned threads, unsigned connection_limit)
-{
-        struct server *const server = calloc(1, sizeof *server);
-        if (server == NULL)
-                return NULL;
-        server->service = service;
-        server->access = access;
-        const unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ITC |
-                               MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
-        server->daemon =
-                MHD_start_daemon(flags, 0, NULL, NULL, on_request, server, MHD_OPTION_EXTERNAL_LOGGER,
-                        on_library_log, NULL, MHD_OPTION_THREAD_POOL_SIZE, threads > 1 ? threads : 0U,
-                        MHD_OPTION_CONNECTION_LIMIT, connection_limit, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-                        (size_t)CONNECTION_POOL_SIZE, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_TIMEOUT_S,
-                        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK, on_target, NULL,
-                        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
-        if (server->daemon != NULL)
-                return server;
-        log_write(LOG_LEVEL_ERROR, "libmicrohttpd does not start");
-        free(server);
-        return NULL;
-}
-
-void server_add(struct server *server, int fd, const struct sockaddr *peer, socklen_t peer_size)
-{
-        if (MHD_add_connection(server->daemon, fd, peer, peer_size) != MHD_YES)
-                log_write(LOG_LEVEL_WARNING, "a connection was refused: there are as many as there may be");
-}
-
-bool server_is_busy(const struct server *server)
-{
-        return server->requests > 0;
-}
-
-void server_stop(struct server *server)
-{
-        MHD_stop_daemon(server->daemon);
-        free(server);
 }

@@ -1,0 +1,25 @@
+/* request.h: one HTTP request, as the callbacks that libmicrohttpd makes for it. */
+#pragma once
+
+#include <microhttpd.h>
+
+#include "daemon/server.h"
+
+struct server {
+        struct MHD_Daemon *daemon;
+        struct service *service;
+        const struct access *access;
+        _Atomic unsigned requests; /* begun, and not yet answered */
+};
+
+/* MHD_AccessHandlerCallback; the context is the server. */
+enum MHD_Result request_on_data(void *context, struct MHD_Connection *connection, const char *path,
+        const char *method, const char *version, const char *bytes, size_t *size, void **state);
+
+/* MHD_RequestCompletedCallback. */
+void request_on_completed(void *context, struct MHD_Connection *connection, void **state,
+        enum MHD_RequestTerminationCode termination);
+
+/* The callback of MHD_OPTION_URI_LOG_CALLBACK, which sees the target before it is unescaped; what it returns
+ * is the request's first state. */
+void *request_on_target(void *context, const char *target, struct MHD_Connection *connection);

@@ -1,0 +1,63 @@
+/* server.c: libmicrohttpd's worker threads, and the connections that they are given. */
+#include "daemon/server.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/log.h"
+#include "daemon/request.h"
+
+/* A small pool keeps a parked connection small, and is what libmicrohttpd clears after each request; it
+ * bounds the headers and the pieces in which bodies come. */
+enum { CONNECTION_POOL_SIZE = 7680, IDLE_TIMEOUT_S = 75 };
+
+static void on_library_log(void *context, const char *format, va_list arguments)
+{
+        char line[512];
+        (void)context;
+        vsnprintf(line, sizeof line, format, arguments);
+        line[strcspn(line, "\n")] = '\0';
+        log_write(LOG_LEVEL_DEBUG, "libmicrohttpd: %s", line);
+}
+
+struct server *server_start(
+        struct service *service, const struct access *access, unsigned threads, unsigned connection_limit)
+{
+        struct server *const server = calloc(1, sizeof *server);
+        if (server == NULL)
+                return NULL;
+        server->service = service;
+        server->access = access;
+        const unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ITC |
+                               MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+        server->daemon =
+                MHD_start_daemon(flags, 0, NULL, NULL, request_on_data, server, MHD_OPTION_EXTERNAL_LOGGER,
+                        on_library_log, NULL, MHD_OPTION_THREAD_POOL_SIZE, threads > 1 ? threads : 0U,
+                        MHD_OPTION_CONNECTION_LIMIT, connection_limit, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+                        (size_t)CONNECTION_POOL_SIZE, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_TIMEOUT_S,
+                        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK, request_on_target, NULL,
+                        MHD_OPTION_NOTIFY_COMPLETED, request_on_completed, NULL, MHD_OPTION_END);
+        if (server->daemon != NULL)
+                return server;
+        log_write(LOG_LEVEL_ERROR, "libmicrohttpd does not start");
+        free(server);
+        return NULL;
+}
+
+void server_add(struct server *server, int fd, const struct sockaddr *peer, socklen_t peer_size)
+{
+        if (MHD_add_connection(server->daemon, fd, peer, peer_size) != MHD_YES)
+                log_write(LOG_LEVEL_WARNING, "a connection was refused: there are as many as there may be");
+}
+
+bool server_is_busy(const struct server *server)
+{
+        return server->requests > 0;
+}
+
+void server_stop(struct server *server)
+{
+        MHD_stop_daemon(server->daemon);
+        free(server);
+}

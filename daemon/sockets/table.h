@@ -13,7 +13,8 @@ struct table_slot {
 
 struct table {
         struct table_slot *slots;
-        uint32_t capacity, first_free;
+        uint32_t capacity, touched; /* slots in all, and those that have been used so far */
+        uint32_t first_free;        /* capacity: none was given back */
 };
 
 /* False without memory. */

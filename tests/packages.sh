@@ -1,0 +1,33 @@
+# packages.sh: sourced by tests/run.sh and daemon/run.sh: installs the Debian packages that are missing, and nothing else.
+
+# as_root COMMAND... : runs it as root, through sudo where need be.
+as_root() {
+        if [ "$(id -u)" -eq 0 ]; then
+                "$@"
+        elif command -v sudo >/dev/null; then
+                sudo "$@"
+        else
+                echo "not root, and there is no sudo, for: $*" >&2
+                return 1
+        fi
+}
+
+apt_install() {
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --no-install-recommends "$@"
+}
+
+# packages_need NAME... : returns when all are installed. The package lists are fetched only when they do not do.
+packages_need() {
+        packages_missing=
+        for package in "$@"; do
+                status=$(dpkg-query --show --showformat='${Status}' "$package" 2>/dev/null)
+                [ "$status" = "install ok installed" ] || packages_missing="$packages_missing $package"
+        done
+        [ -n "$packages_missing" ] || return 0
+        echo "installing:$packages_missing"
+        # shellcheck disable=SC2086 # a list of words
+        apt_install $packages_missing || { as_root apt-get update --quiet && apt_install $packages_missing; }
+}
+
+# shellcheck disable=SC2034 # for those who source this
+packages_to_build="gcc libc6-dev cmake ninja-build pkg-config libmicrohttpd-dev libjansson-dev libssl-dev libcap-ng-dev"

@@ -130,7 +130,7 @@ static bool reply_success(struct call *call, struct call_reply *out)
 static void add_progress(const struct call *call, json_t *object)
 {
         const struct fields *const fields = call->operation->reply;
-        json_t *const members = fields_encode(fields, call->reply);
+        json_t *const members = call->reply == NULL ? NULL : fields_encode(fields, call->reply);
         for (size_t i = 0; i < fields->count; i++) {
                 json_t *const value = json_object_get(members, fields->rows[i].name);
                 if (fields->rows[i].progress && json_integer_value(value) > 0)

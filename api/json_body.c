@@ -185,12 +185,14 @@ static json_t *parse_rest(const struct scan *scan, const char *body, size_t size
                 return json_loadb(body, size, JSON_REJECT_DUPLICATES, error);
         const size_t before = (size_t)(scan->payload.start - body);
         const size_t after = (size_t)(end - scan->payload.end);
-        memory_auto char *rest = malloc(before + after);
+        char *const rest = malloc(before + after);
         if (!rest)
                 return NULL;
         memcpy(rest, body, before);
         memcpy(rest + before, scan->payload.end, after);
-        return json_loadb(rest, before + after, JSON_REJECT_DUPLICATES, error);
+        json_t *const parsed = json_loadb(rest, before + after, JSON_REJECT_DUPLICATES, error);
+        free(rest);
+        return parsed;
 }
 
 static bool fail_bounds(const struct scan *scan, const char *body, size_t size, struct problem *problem)

@@ -319,6 +319,6 @@ const char option_request_schema[] = "{\"description\":\"As the option's kind ha
 
 const char option_reply_schema[] =
         "{\"description\":\"As the option's kind has it; null when it has none.\",\"anyOf\":["
-#include "api/option_kind.def"
+#include "api/option_kind.def" /* NOLINT(readability-duplicate-include): a table is read once for each use */
         "{\"type\":\"null\"}]}";
 #undef KIND

@@ -42,7 +42,7 @@ bool listener_open_unix(struct listener *listener, const char *path)
         struct sockaddr_un address = { .sun_family = AF_UNIX };
         if (strlen(path) >= sizeof address.sun_path)
                 return complain(path, "too long for a unix socket's path");
-        strcpy(address.sun_path, path);
+        memcpy(address.sun_path, path, strlen(path) + 1);
         remove_stale(&address);
         fd_auto int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         const mode_t mask = umask(0177);

@@ -133,15 +133,15 @@ static bool begin_call(struct request *request)
 static bool choose_stage(struct request *request)
 {
         const char *const media = request->headers.values[HEADER_CONTENT_TYPE];
-        const bool payload = fields_payload(request->route.operation->request) != NULL;
-        if (!has_body(request) && media == NULL && request->route.operation->method != METHOD_PUT)
+        const struct operation *const operation = request->route.operation;
+        const bool no_body = !has_body(request) && media == NULL;
+        if (operation->method != METHOD_PUT && (no_body || media_is(media, "application/json")))
                 request->stage = STAGE_JSON;
-        else if (media_is(media, "application/json") && request->route.operation->method != METHOD_PUT)
-                request->stage = STAGE_JSON;
-        else if (payload && (media == NULL || media_is(media, "application/octet-stream")))
+        else if (fields_payload(operation->request) != NULL &&
+                 (media == NULL || media_is(media, "application/octet-stream")))
                 request->stage = STAGE_RAW;
-        else if (has_body(request) || media != NULL)
-                return false;
+        else
+                return no_body;
         return true;
 }
 

@@ -14,7 +14,7 @@ static struct {
         pthread_mutex_t lock; /* guards all below */
         pthread_cond_t changed;
         struct background_job *first, **end;
-        unsigned queued, idle; /* jobs that no thread has taken, threads that have none */
+        unsigned queued, idle;     /* jobs that no thread has taken, threads that have none */
         unsigned threads, running; /* started, and not yet at their end */
         bool stopping;
         pthread_t thread[THREADS_MAX];
@@ -99,14 +99,16 @@ static bool await_end(const struct timespec *deadline)
         background.stopping = true;
         pthread_cond_broadcast(&background.changed);
         while (background.running > 0)
-                if (pthread_cond_clockwait(&background.changed, &background.lock, CLOCK_MONOTONIC, deadline) != 0)
+                if (pthread_cond_clockwait(
+                            &background.changed, &background.lock, CLOCK_MONOTONIC, deadline) != 0)
                         return background.running == 0;
         return true;
 }
 
 bool background_stop(int64_t deadline_ns)
 {
-        const struct timespec deadline = { .tv_sec = deadline_ns / NS_PER_S, .tv_nsec = deadline_ns % NS_PER_S };
+        const struct timespec deadline = { .tv_sec = deadline_ns / NS_PER_S,
+                .tv_nsec = deadline_ns % NS_PER_S };
         if (!await_end(&deadline))
                 return false;
         for (unsigned thread = 0; thread < background.threads; thread++)

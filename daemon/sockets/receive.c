@@ -101,6 +101,32 @@ static struct result unread_hand_over(struct unread *unread, size_t size, struct
         return DONE;
 }
 
+static struct result receive_message(
+        struct socket *socket, uint8_t *buffer, size_t size, int flags, struct receipt *receipt)
+{
+        struct address *const address = &receipt->address;
+        struct iovec piece = { .iov_base = buffer, .iov_len = size };
+        struct msghdr message = { .msg_iov = &piece,
+                .msg_iovlen = 1,
+                .msg_name = &address->storage,
+                .msg_namelen = sizeof address->storage };
+        const ssize_t length = recvmsg(socket->fd, &message, flags | MSG_DONTWAIT);
+        if (length < 0)
+                return is_blocked(flags) ? would_block("recv") : refused("recv", errno);
+        count_received(socket, length, flags);
+        receipt->length = (size_t)length;
+        receipt->size = receipt->length < size ? receipt->length : size;
+        receipt->truncated = has_boundaries(socket) && (message.msg_flags & MSG_TRUNC) != 0;
+        receipt->eof = length == 0 && size > 0 && is_at_end(socket, flags);
+        address->size = message.msg_namelen < sizeof address->storage ? message.msg_namelen
+                                                                      : (socklen_t)sizeof address->storage;
+        address->given = address->size > 0;
+        /* TCP throws the bytes away and writes none. */
+        if ((flags & MSG_TRUNC) != 0 && !has_boundaries(socket))
+                receipt->size = 0;
+        return DONE;
+}
+
 struct result receive_once(struct socket *socket, size_t size, int flags, struct receipt *out)
 {
         struct receipt receipt = { .complete = true };
@@ -108,31 +134,11 @@ struct result receive_once(struct socket *socket, size_t size, int flags, struct
         uint8_t *buffer memory_auto = malloc(size + 1);
         if (buffer == NULL)
                 return refused("recv", ENOMEM);
-        if (unread->size > 0 && (flags & SIDE_FLAGS) == 0) {
+        if (unread->size > 0 && (flags & SIDE_FLAGS) == 0)
                 receipt.size = receipt.length = unread_copy(unread, buffer, size, flags);
-        } else {
-                struct iovec piece = { .iov_base = buffer, .iov_len = size };
-                struct msghdr message = { .msg_iov = &piece,
-                        .msg_iovlen = 1,
-                        .msg_name = &receipt.address.storage,
-                        .msg_namelen = sizeof receipt.address.storage };
-                const ssize_t length = recvmsg(socket->fd, &message, flags | MSG_DONTWAIT);
-                if (length < 0)
-                        return is_blocked(flags) ? would_block("recv") : refused("recv", errno);
-                count_received(socket, length, flags);
-                receipt.length = (size_t)length;
-                receipt.size = receipt.length < size ? receipt.length : size;
-                receipt.truncated = has_boundaries(socket) && (message.msg_flags & MSG_TRUNC) != 0;
-                receipt.eof = length == 0 && size > 0 && is_at_end(socket, flags);
-                receipt.address.size = message.msg_namelen <= sizeof receipt.address.storage
-                                               ? message.msg_namelen
-                                               : sizeof receipt.address.storage;
-                receipt.address.given = receipt.address.size > 0;
-                /* TCP throws the bytes away and writes none. */
-                if ((flags & MSG_TRUNC) != 0 && !has_boundaries(socket))
-                        receipt.size = 0;
-        }
-        uint8_t *const fitting = receipt.size < size ? realloc(buffer, receipt.size + 1) : buffer;
+        else
+                TRY(receive_message(socket, buffer, size, flags, &receipt));
+        uint8_t *const fitting = receipt.size < size ? realloc(buffer, receipt.size + 1) : NULL;
         receipt.bytes = fitting == NULL ? buffer : fitting;
         buffer = NULL;
         *out = receipt;
@@ -184,29 +190,36 @@ static struct result gather(struct socket *socket, struct goal *goal, int flags,
         return DONE;
 }
 
+/* Gathers until the goal is reached (*reached: by how many bytes), the stream ends, or the limit is. */
+static struct result gather_all(
+        struct socket *socket, struct goal *goal, int flags, size_t *reached, bool *end)
+{
+        struct unread *const unread = &socket->unread;
+        *reached = unread->size > 0 ? goal_reached(goal, unread, 0) : 0;
+        while (*reached == 0 && unread->size < goal->limit && !*end) {
+                goal->scanned = unread->size;
+                TRY(gather(socket, goal, flags, end));
+                *reached = goal_reached(goal, unread, 0);
+        }
+        return DONE;
+}
+
 struct result receive_until(struct socket *socket, struct goal *goal, int flags, struct receipt *out)
 {
         struct unread *const unread = &socket->unread;
+        const bool until_end = goal->bytes == 0 && goal->delimiter == NULL;
         struct receipt receipt = { 0 };
         size_t reached;
-        while ((reached = unread->size > 0 ? goal_reached(goal, unread, 0) : 0) == 0 &&
-                unread->size < goal->limit) {
-                goal->scanned = unread->size;
-                const struct result gathered = gather(socket, goal, flags, &receipt.eof);
-                if (gathered.kind != RESULT_DONE) {
-                        if (unread->size == 0)
-                                unread_consume(unread, 0);
-                        return gathered;
-                }
-                if (receipt.eof)
-                        break;
+        const struct result gathered = gather_all(socket, goal, flags, &reached, &receipt.eof);
+        if (gathered.kind != RESULT_DONE) {
+                /* The room that was made for nothing. */
+                if (unread->size == 0)
+                        unread_consume(unread, 0);
+                return gathered;
         }
-        const bool until_end = goal->bytes == 0 && goal->delimiter == NULL;
         receipt.complete = reached > 0 || (until_end && receipt.eof);
-        size_t size = reached > 0 ? reached : unread->size;
-        if (size > goal->limit)
-                size = goal->limit;
-        TRY(unread_hand_over(unread, size, &receipt));
+        const size_t there = unread->size < goal->limit ? unread->size : goal->limit;
+        TRY(unread_hand_over(unread, reached > 0 ? reached : there, &receipt));
         *out = receipt;
         return DONE;
 }

@@ -61,8 +61,12 @@ bool watch_arm(struct watch *watch, struct socket *socket)
         return socket->armed;
 }
 
+/* Once only: a socket that has hung up is reported for whatever it is asked, and to ask anew reports it
+ * again. */
 void watch_disarm(struct watch *watch, struct socket *socket)
 {
+        if (!socket->armed)
+                return;
         if (control(watch, EPOLL_CTL_MOD, socket->fd, EPOLLET, ABOUT_SOCKET | socket->watch_ticket))
                 socket->armed = false;
 }

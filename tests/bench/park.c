@@ -88,8 +88,8 @@ static void park_others(struct bench *bench)
                 bench->connections[i] = park(bench, bench->ids[i % bench->sockets]);
         for (size_t i = 0; i < bench->sockets; i++) {
                 const size_t extra = i < bench->others % bench->sockets ? 1 : 0;
-                await_parked(
-                        &bench->control, bench->ids[i], (long long)(bench->others / bench->sockets + extra));
+                await_parked(&bench->control, bench->ids[i],
+                        (long long)(bench->others / bench->sockets) + (long long)extra);
         }
 }
 

@@ -16,7 +16,6 @@ static const struct claim {
         int status;
 } claims[] = {
         { "no token", "/v1/sockets", NULL, 401 },
-        { "no token for a path of no one", "/v1/nothing", NULL, 401 },
         { "the token", "/v1/sockets", "Bearer {token}", 200 },
         { "the scheme in small letters", "/v1/sockets", "bearer {token}", 200 },
         { "a wrong token", "/v1/sockets", "Bearer wrong", 401 },
@@ -63,24 +62,26 @@ static const struct wording {
                 false },
         { "good and chunked",
                 "Host: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n",
-                "2\r\n{}\r\n0\r\n\r\n", 201, false },
-        { "two lengths", "Host: localhost\r\nContent-Length: 0\r\nContent-Length: 5\r\n\r\n", "", 400, true },
+                "2\r\n{}\r\n0\r\n\r\n", 201, .ends = false },
+        { "two lengths", "Host: localhost\r\nContent-Length: 0\r\nContent-Length: 5\r\n\r\n", "", 400,
+                .ends = true },
         { "the same length twice", "Host: localhost\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n", "",
-                400, true },
+                400, .ends = true },
         { "length and chunks", "Host: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
-                "0\r\n\r\n", 400, true },
+                "0\r\n\r\n", 400, .ends = true },
         { "chunks of another name", "Host: localhost\r\nTransfer-Encoding: xchunked\r\n\r\n", "0\r\n\r\n",
-                400, true },
-        { "two hosts", "Host: localhost\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n", "", 400, true },
-        { "no host", "Content-Length: 0\r\n\r\n", "", 400, true },
-        { "a length of words", "Host: localhost\r\nContent-Length: two\r\n\r\n", "", 400, true },
-        { "a length below 0", "Host: localhost\r\nContent-Length: -1\r\n\r\n", "", 400, true },
+                400, .ends = true },
+        { "two hosts", "Host: localhost\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n", "", 400,
+                .ends = true },
+        { "no host", "Content-Length: 0\r\n\r\n", "", 400, .ends = true },
+        { "a length of words", "Host: localhost\r\nContent-Length: two\r\n\r\n", "", 400, .ends = true },
+        { "a length below 0", "Host: localhost\r\nContent-Length: -1\r\n\r\n", "", 400, .ends = true },
         { "a length of 2^64", "Host: localhost\r\nContent-Length: 18446744073709551616\r\n\r\n", "", 413,
                 true },
         { "a length over the limit",
                 "Host: localhost\r\nContent-Type: application/json\r\n"
                 "Content-Length: 99999999999\r\n\r\n",
-                "", 413, true },
+                "", 413, .ends = true },
 };
 
 static void play_wording(struct stage *stage, const void *row)
@@ -126,6 +127,15 @@ static void play_caller(struct stage *stage, const void *row)
         close(fd);
         if (reply.status != caller->status)
                 fail_msg("%d, not %d: %s%s", reply.status, caller->status, reply.head, reply.body);
+}
+
+/* Who shows no token does not learn which paths there are. Not noted: the contract has no such path. */
+static void no_token_no_path(struct stage *stage)
+{
+        const struct request request = { .method = "GET", .path = "/v1/nothing", .no_token = true };
+        client_set_quiet(stage->over_tcp, true);
+        expect_problem(stage_keep(stage, exchange(stage->over_tcp, &request)), 401, NULL);
+        client_set_quiet(stage->over_tcp, false);
 }
 
 static void forbidden_host(struct stage *stage)
@@ -241,6 +251,7 @@ static void play_command(struct stage *stage, const void *row)
 }
 
 static const struct scenario scenarios[] = {
+        { "no token, no path", no_token_no_path },
         { "a forbidden host", forbidden_host },
         { "unix needs no token", unix_needs_no_token },
         { "the token's file", token_file },

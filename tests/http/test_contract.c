@@ -317,7 +317,7 @@ static void expect_shutting_down(
 /* While requests are still under way after SIGTERM, all others are answered 503. */
 static void shutdown_for_all(struct stage *stage)
 {
-        struct client *clients[OPERATIONS_MAX];
+        struct client *clients[OPERATIONS_MAX] = { 0 };
         struct stage other;
         pthread_t gatekeeper;
         void *last = NULL;

@@ -37,13 +37,12 @@ static void there_and_back(struct stage *stage)
 static const struct cut {
         const char *name, *action, *text;
         bool truncated;
-        int64_t size; /* -1: as long as the text */
 } cuts[] = {
-        { "whole", "recvfrom?size=100", "0123456789", false, -1 },
-        { "exactly", "recvfrom?size=10", "0123456789", false, -1 },
-        { "cut short", "recvfrom?size=4", "0123", true, -1 },
-        { "recv, cut short", "recv?size=4", "0123", true, -1 },
-        { "peeking", "recvfrom?size=100&flags=MSG_PEEK", "0123456789", false, -1 },
+        { "whole", "recvfrom?size=100", "0123456789", .truncated = false },
+        { "exactly", "recvfrom?size=10", "0123456789", .truncated = false },
+        { "cut short", "recvfrom?size=4", "0123", .truncated = true },
+        { "recv, cut short", "recv?size=4", "0123", .truncated = true },
+        { "peeking", "recvfrom?size=100&flags=MSG_PEEK", "0123456789", .truncated = false },
 };
 
 static void play_cut(struct stage *stage, const void *row)

@@ -60,23 +60,29 @@ static inline bool exchange_add_query(struct exchange *exchange, const char *que
         return true;
 }
 
-/* Begins and decodes a call. False: it may only be replied to. */
-static inline bool exchange_begin(struct exchange *exchange, const char *operation,
-        const struct socket *socket, const char *query, const char *json)
+/* Begins a call; its parameters are to be added. */
+static inline bool exchange_open_call(
+        struct exchange *exchange, const char *operation, const struct socket *socket)
 {
         char id[SOCKET_ID_SIZE] = "";
-        struct call *const call = &exchange->call;
         *exchange = (struct exchange){
                 .call = { .suspend = exchange_suspend, .resume = exchange_resume, .client_fd = -1 }
         };
         sem_init(&exchange->resumed, 0, 0);
         if (socket != NULL)
                 registry_format_id(exchange_service.registry, socket->number, id);
-        if (!call_begin(call, &exchange_service, exchange_operation(operation), id) ||
-                !exchange_add_query(exchange, query))
+        return call_begin(&exchange->call, &exchange_service, exchange_operation(operation), id);
+}
+
+/* Begins and decodes a call. False: it may only be replied to. */
+static inline bool exchange_begin(struct exchange *exchange, const char *operation,
+        const struct socket *socket, const char *query, const char *json)
+{
+        if (!exchange_open_call(exchange, operation, socket) || !exchange_add_query(exchange, query))
                 return false;
         exchange->body = json == NULL ? NULL : strdup(json);
-        return (json == NULL || call_add_json(call, exchange->body, strlen(json))) && call_decode(call);
+        return (json == NULL || call_add_json(&exchange->call, exchange->body, strlen(json))) &&
+               call_decode(&exchange->call);
 }
 
 /* Waits for resume(); fails after twenty seconds. */
@@ -185,6 +191,15 @@ static inline void scene_clean(struct scene *scene)
 static inline void scene_feed(const struct scene *scene, const char *text)
 {
         assert_int_equal(send(scene->peer, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+}
+
+/* Closes it as a client does. */
+static inline void scene_delete(struct scene *scene)
+{
+        struct exchange exchange;
+        exchange_make(&exchange, "socket_delete", scene->socket, NULL, NULL);
+        exchange_check(&exchange, 204, NULL);
+        exchange_clean(&exchange);
 }
 
 static inline bool exchange_open(void)

@@ -216,7 +216,7 @@ static bool decode_expect(struct call *call, struct decoder *decoder)
 {
         static const struct field row = { .name = "expect", .names = &errno_names };
         json_t *const list = call->common.expect.json;
-        if (list == NULL)
+        if (list == NULL || (json_is_array(list) && json_array_size(list) == 0))
                 return true;
         if (!json_is_array(list))
                 return decoder_fail(decoder, "expect", "must be a list of errno names");

@@ -144,7 +144,7 @@ static bool reply_problem(const struct call *call, const struct problem *problem
         json_t *const object = problem_to_json(problem);
         if (object == NULL)
                 return false;
-        if (problem->kind == PROBLEM_ERRNO)
+        if (problem->kind == PROBLEM_ERRNO || problem->kind == PROBLEM_SHUTTING_DOWN)
                 add_progress(call, object);
         json_object_set_new(object, "duration_us", json_integer(duration_us(call)));
         const bool done = reply_json(object, problem_status(problem), "application/problem+json", out);

@@ -179,7 +179,11 @@ struct result run_socket_recvfrom(
         struct call *call, const struct socket_recvfrom_request *request, struct received_from *reply)
 {
         struct receipt receipt = { 0 };
-        TRY(receive_once(call->socket, (size_t)request->size, request->flags, &receipt));
+        struct result received = receive_once(call->socket, (size_t)request->size, request->flags, &receipt);
+        if (received.kind != RESULT_DONE) {
+                received.call = "recvfrom";
+                return received;
+        }
         *reply = (struct received_from){
                 .size = receipt.length, .address = receipt.address, .truncated = receipt.truncated
         };

@@ -76,7 +76,7 @@ const struct problem_row problem_rows[PROBLEM_COUNT] = {
                 .type = "shutting-down",
                 .title = "Shutting down",
                 .response = "ShuttingDown",
-                .help = "The daemon is going down, and the call did not take effect." },
+                .help = "The daemon is going down; the call has done no more than it says here." },
 };
 
 /* What each unsuccessful result is to a client, and what is said when the result has no detail. */

@@ -229,6 +229,11 @@ static void stop(struct daemon *daemon)
         server_stop(daemon->server);
 }
 
+static bool await_background(void)
+{
+        return background_stop(now_ns() + (int64_t)BACKGROUND_TIMEOUT_MS * NS_PER_MS);
+}
+
 static int run(struct daemon *daemon)
 {
         if (!set_log_level(daemon->configuration.log_level) || !choose_paths(daemon) ||
@@ -243,11 +248,14 @@ static int run(struct daemon *daemon)
         if (daemon->server != NULL)
                 stop(daemon);
         close_listeners(daemon);
-        registry_free(daemon->service.registry);
-        /* A name resolution cannot be interrupted; it ends with the process. */
-        if (!background_stop(now_ns() + (int64_t)BACKGROUND_TIMEOUT_MS * NS_PER_MS))
+        /* Lookups end before the waiter that they report to; then sockets close, which may linger. Neither
+         * can be interrupted: what takes too long ends with the process. */
+        if (!await_background())
                 _exit(serving ? EXIT_SUCCESS : EXIT_FAILURE);
         waiter_free(daemon->service.waiter);
+        registry_free(daemon->service.registry);
+        if (!await_background())
+                _exit(serving ? EXIT_SUCCESS : EXIT_FAILURE);
         close(daemon->signal_fd);
         return serving ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -145,6 +145,12 @@ static bool choose_stage(struct request *request)
         return true;
 }
 
+/* A live source may pause for longer than a connection may be silent otherwise; 0: for ever. */
+static void set_idle_timeout(struct request *request, unsigned timeout_s)
+{
+        MHD_set_connection_option(request->connection, MHD_CONNECTION_OPTION_TIMEOUT, timeout_s);
+}
+
 /* All that can be said once the headers are there. */
 static void start(struct request *request, const char *version, bool sound_target)
 {
@@ -171,6 +177,7 @@ static void start(struct request *request, const char *version, bool sound_targe
                 request->stage = STAGE_DISCARD;
         } else if (request->stage == STAGE_RAW && call_streams_in(&request->call)) {
                 request->call.streamed = true;
+                set_idle_timeout(request, 0);
                 request->stage = call_decode(&request->call) ? STAGE_STREAM : STAGE_DISCARD;
         } else if (announced_size(request) > request->server->service->max_body_size) {
                 fail(request, PROBLEM_TOO_LARGE, "body", "The body is longer than --max-body allows.");
@@ -218,6 +225,8 @@ void request_on_completed(void *context, struct MHD_Connection *connection, void
                 return;
         if (log_wants(LOG_LEVEL_INFO))
                 log_request(request);
+        if (request->call.streamed)
+                set_idle_timeout(request, IDLE_TIMEOUT_S);
         atomic_fetch_sub_explicit(&request->server->requests, 1, memory_order_relaxed);
         call_release(&request->call);
         if (request->problem != NULL)
@@ -301,6 +310,7 @@ static ssize_t read_stream(void *context, uint64_t position, char *buffer, size_
 
 static enum MHD_Result reply_stream(struct request *request)
 {
+        set_idle_timeout(request, 0);
         struct MHD_Response *const response = MHD_create_response_from_callback(
                 call_stream_size(&request->call), STREAM_BLOCK_SIZE, read_stream, request, NULL);
         if (response != NULL)

@@ -5,6 +5,11 @@
 
 #include "daemon/server.h"
 
+/* How long a connection may be silent between and within requests; parked calls and streams may be longer. It
+ * is also when the end of a client that left in the middle of a request is seen, where libmicrohttpd has read
+ * past it. */
+enum { IDLE_TIMEOUT_S = 15 };
+
 struct server {
         struct MHD_Daemon *daemon;
         struct service *service;

@@ -10,7 +10,7 @@
 
 /* A small pool keeps a parked connection small, and is what libmicrohttpd clears after each request; it
  * bounds the headers and the pieces in which bodies come. */
-enum { CONNECTION_POOL_SIZE = 7680, IDLE_TIMEOUT_S = 75 };
+enum { CONNECTION_POOL_SIZE = 7680 };
 
 static void on_library_log(void *context, const char *format, va_list arguments)
 {

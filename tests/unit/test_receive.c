@@ -415,6 +415,26 @@ static void feed_some(const struct scene *scene, const char *in, size_t *fed, un
         *fed += size;
 }
 
+/* One receive, fed until it is done; now and then it times out, and another one comes. Returns its size. */
+static size_t receive_line(
+        const struct scene *scene, const char *in, size_t *fed, size_t got, unsigned *random)
+{
+        struct goal goal = { .delimiter = (const uint8_t *)"\r\n", .delimiter_size = 2 };
+        struct receipt receipt;
+        bool complete;
+        goal.limit = 1 + (size_t)rand_r(random) % 40;
+        while (receive_until(scene->socket, &goal, 0, &receipt).kind == RESULT_WAIT) {
+                feed_some(scene, in, fed, random);
+                if (rand_r(random) % 5 == 0)
+                        return 0;
+        }
+        assert_int_equal(receipt.size, model_size(in + got, STREAM_SIZE - got, goal.limit, &complete));
+        assert_int_equal(receipt.complete, complete);
+        assert_memory_equal(receipt.bytes, in + got, receipt.size);
+        free(receipt.bytes);
+        return receipt.size;
+}
+
 /* Random bytes in random pieces: all come out as they went in, and each receive stops where it should. */
 static void lines_come_out_whole(void **state)
 {
@@ -422,34 +442,12 @@ static void lines_come_out_whole(void **state)
         for (unsigned seed = 1; seed <= 60; seed++) {
                 static char in[STREAM_SIZE];
                 struct scene scene;
-                struct goal goal = { .limit = 0 };
                 unsigned random = seed;
                 scene_set(&scene, seed % 2 == 0 ? AF_UNIX : AF_INET, SOCK_STREAM);
                 for (size_t i = 0; i < STREAM_SIZE; i++)
                         in[i] = "ab\r\n"[rand_r(&random) % 4];
-                for (size_t fed = 0, got = 0; got < STREAM_SIZE;) {
-                        struct receipt receipt;
-                        bool complete;
-                        if (goal.limit == 0)
-                                goal = (struct goal){ .delimiter = (const uint8_t *)"\r\n",
-                                        .delimiter_size = 2,
-                                        .limit = 1 + (size_t)rand_r(&random) % 40 };
-                        const struct result result = receive_until(scene.socket, &goal, 0, &receipt);
-                        if (result.kind == RESULT_WAIT) {
-                                feed_some(&scene, in, &fed, &random);
-                                /* Now and then the call times out, and another one comes. */
-                                goal.limit = rand_r(&random) % 5 == 0 ? 0 : goal.limit;
-                                continue;
-                        }
-                        assert_int_equal(result.kind, RESULT_DONE);
-                        assert_int_equal(
-                                receipt.size, model_size(in + got, STREAM_SIZE - got, goal.limit, &complete));
-                        assert_int_equal(receipt.complete, complete);
-                        assert_memory_equal(receipt.bytes, in + got, receipt.size);
-                        free(receipt.bytes);
-                        got += receipt.size;
-                        goal.limit = 0;
-                }
+                for (size_t fed = 0, got = 0; got < STREAM_SIZE;)
+                        got += receive_line(&scene, in, &fed, got, &random);
                 assert_int_equal(scene.socket->received_bytes, STREAM_SIZE);
                 scene_clean(&scene);
         }

@@ -67,7 +67,7 @@ static bool connect_to_a_full_one(int fd, int *peer)
         fd_auto int first = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (*peer < 0 || listen(*peer, 0) != 0)
                 return false;
-        connect(first, (const struct sockaddr *)&address, sizeof address);
+        (void)connect(first, (const struct sockaddr *)&address, sizeof address);
         return end_await(first, POLLOUT) &&
                connect(fd, (const struct sockaddr *)&address, sizeof address) < 0 && errno == EINPROGRESS;
 }

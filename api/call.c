@@ -18,7 +18,8 @@ static const struct field common_rows[] = {
                 "it. Absent: SO_RCVTIMEO or SO_SNDTIMEO of the socket if set, else the daemon's default.",
                 .min = 0, .max = INT64_MAX, .fallback = -1, .example = "5000"),
         FIELD(struct common, expect,
-                "Names of errnos that are the expected outcome: they become a 200, and anything else, "
+                "Names of errnos (EAI_… of lookups too) that are the expected outcome: they become a 200, "
+                "and anything else, "
                 "success too, a "
                 "422.",
                 .schema = "{\"type\":\"array\",\"items\":{\"type\":\"string\"},\"maxItems\":64}",
@@ -35,18 +36,9 @@ static const struct fields no_common_fields = {
         .rows = common_rows, .count = 0, .size = sizeof(struct common)
 };
 
-static bool may_wait(const struct operation *operation)
-{
-        static const char *const others[] = { "socket_create", "getaddrinfo", "getnameinfo", "socket_bind" };
-        for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-                if (strcmp(operation->name, others[i]) == 0)
-                        return true;
-        return operation->turn != TURN_NONE;
-}
-
 static const struct fields *common_of(const struct operation *operation)
 {
-        if (may_wait(operation))
+        if (operation->turn != TURN_NONE)
                 return &common_fields;
         return operation->method == METHOD_POST ? &no_wait_fields : &no_common_fields;
 }
@@ -214,7 +206,8 @@ bool call_add_raw(struct call *call, const uint8_t *bytes, size_t size)
 
 static bool decode_expect(struct call *call, struct decoder *decoder)
 {
-        static const struct field row = { .name = "expect", .names = &errno_names };
+        static const struct field errno_row = { .name = "expect", .names = &errno_names };
+        static const struct field eai_row = { .name = "expect", .names = &eai_names };
         json_t *const list = call->common.expect.json;
         if (list == NULL || (json_is_array(list) && json_array_size(list) == 0))
                 return true;
@@ -224,9 +217,13 @@ static bool decode_expect(struct call *call, struct decoder *decoder)
         call->expect = arena_allocate(&call->arena, (call->expect_count + 1) * sizeof *call->expect);
         if (call->expect == NULL)
                 return decoder_fail_memory(decoder);
-        for (size_t i = 0; i < call->expect_count; i++)
-                if (!decode_constant(decoder, &row, json_array_get(list, i), &call->expect[i]))
+        for (size_t i = 0; i < call->expect_count; i++) {
+                json_t *const name = json_array_get(list, i);
+                const char *const text = json_string_value(name);
+                const bool is_eai = text != NULL && strncmp(text, "EAI_", 4) == 0;
+                if (!decode_constant(decoder, is_eai ? &eai_row : &errno_row, name, &call->expect[i]))
                         return false;
+        }
         return true;
 }
 

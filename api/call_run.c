@@ -16,18 +16,6 @@ static struct call *call_of(struct wait *wait)
         return (struct call *)((char *)wait - offsetof(struct call, wait));
 }
 
-/* "recv" of "socket_recv": what a call is named that has not got as far as its system call. */
-static const char *system_call_name(const struct operation *operation)
-{
-        static const char prefix[] = "socket_";
-        if (strcmp(operation->name, "socket_create") == 0)
-                return "connect";
-        if (strcmp(operation->name, "socket_upload") == 0)
-                return "send";
-        const bool has_prefix = strncmp(operation->name, prefix, sizeof prefix - 1) == 0;
-        return operation->name + (has_prefix ? sizeof prefix - 1 : 0);
-}
-
 static int64_t socket_timeout_ms(const struct call *call)
 {
         struct timeval time = { 0 };
@@ -71,10 +59,20 @@ static void wake(struct wait *wait)
         call->resume(call);
 }
 
+/* A call that met the descriptor of a socket that was deleted meanwhile. */
+static struct result blame_deletion(const struct call *call, struct result result)
+{
+        if (result.kind == RESULT_REFUSED && call->socket != NULL && call->socket->closed) {
+                result.error = ECANCELED;
+                result.detail = "the socket was closed while the call was under way";
+        }
+        return result;
+}
+
 static enum attempt attempt_run(struct wait *wait)
 {
         struct call *const call = call_of(wait);
-        const struct result result = call->operation->run(call);
+        const struct result result = blame_deletion(call, call->operation->run(call));
         if (result.kind == RESULT_WAIT)
                 return ATTEMPT_AGAIN;
         call->result = result;
@@ -84,7 +82,7 @@ static enum attempt attempt_run(struct wait *wait)
 /* How a wait that did not come to an attempt's end is answered. */
 static void end_early(struct call *call)
 {
-        const char *const name = system_call_name(call->operation);
+        const char *const name = call->operation->system_call;
         const bool connecting = strcmp(name, "connect") == 0;
         const struct result results[] = {
                 [WAIT_TIMED_OUT] = { .kind = RESULT_REFUSED,
@@ -205,7 +203,7 @@ static enum call_state run_unordered(struct call *call)
 {
         const struct result result = call->operation->run(call);
         if (result.kind != RESULT_WAIT) {
-                call->result = result;
+                call->result = blame_deletion(call, result);
                 return CALL_DONE;
         }
         return result.call == NULL ? CALL_PARKED : enter_lane(call, DIRECTION_SEND);
@@ -226,7 +224,7 @@ enum call_state call_run(struct call *call)
                 call->result = resolved;
                 return CALL_DONE;
         }
-        if (call->operation->turn == TURN_NONE)
+        if (call->operation->turn < TURN_RECEIVE)
                 return run_unordered(call);
         return enter_lane(call, call->operation->turn == TURN_SEND ? DIRECTION_SEND : DIRECTION_RECEIVE);
 }
@@ -281,6 +279,7 @@ static enum call_state run_piece(struct call *call, size_t *used)
         if (waiter_enter(call->service->waiter, &call->wait) == ENTRY_PARKED)
                 return CALL_PARKED;
         end_early(call);
+        call->result = blame_deletion(call, call->result);
         *used = call->piece.used;
         return CALL_DONE;
 }

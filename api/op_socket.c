@@ -12,6 +12,9 @@
 #include "daemon/sockets/capability.h"
 #include "daemon/sockets/cleanup.h"
 
+/* No constant has this number. */
+enum { ABSENT = INT32_MIN };
+
 enum { LABEL_MAX = LABEL_SIZE - 1, PAGE_DEFAULT = 100, PAGE_MAX = 1000, BACKLOG_DEFAULT = 128 };
 
 /* Makes the kernel's non-blocking, close-on-exec sockets of what the caller asks for. */
@@ -28,7 +31,7 @@ static const int64_t UNIX_CONNECT_RETRY_NS = 5000000;
 static const struct field socket_create_request_rows[] = {
         FIELD(struct socket_create_request, family,
                 FAMILY_HELP " Absent: that of the address to bind or connect to, else AF_INET.",
-                .names = &family_names, .fallback = -1, .example = "\"AF_INET\""),
+                .names = &family_names, .fallback = ABSENT, .example = "\"AF_INET\""),
         FIELD(struct socket_create_request, type, TYPE_HELP, .names = &type_names, .fallback = SOCK_STREAM,
                 .example = "\"SOCK_STREAM\""),
         FIELD(struct socket_create_request, protocol, "IPPROTO_TCP … or a number; 0: the type's usual one.",
@@ -58,9 +61,9 @@ const struct fields socketpair_create_request_fields =
 static const struct field socket_list_request_rows[] = {
         FIELD(struct socket_list_request, state, "Only those in this state.", .example = "\"listening\""),
         FIELD(struct socket_list_request, family, "Only those of this family.", .names = &family_names,
-                .fallback = -1),
+                .fallback = ABSENT),
         FIELD(struct socket_list_request, type, "Only those of this type.", .names = &type_names,
-                .fallback = -1),
+                .fallback = ABSENT),
         FIELD(struct socket_list_request, label, "Only those with this label.", .max = LABEL_MAX),
         FIELD(struct socket_list_request, limit, "The most to list.", .min = 1, .max = PAGE_MAX,
                 .fallback = PAGE_DEFAULT),
@@ -112,7 +115,7 @@ static const struct field socket_object_rows[] = {
         FIELD(struct socket_object, id, "Its id; never used again.", .example = "\"0q8k3zt-1\""),
         FIELD(struct socket_object, family, "SO_DOMAIN.", .names = &family_names, .example = "\"AF_INET\""),
         FIELD(struct socket_object, type, "SO_TYPE.", .names = &type_names, .example = "\"SOCK_STREAM\""),
-        FIELD(struct socket_object, protocol, "SO_PROTOCOL.", .names = &protocol_names,
+        FIELD(struct socket_object, protocol, "SO_PROTOCOL.", .schema = "{\"type\":[\"string\",\"integer\"]}",
                 .example = "\"IPPROTO_TCP\""),
         FIELD(struct socket_object, state,
                 "created, bound, listening, connecting, connected, or disconnected, as the kernel has it "
@@ -176,6 +179,14 @@ static int protocol_number(int family, int protocol)
         return family == AF_PACKET ? htons((uint16_t)protocol) : protocol;
 }
 
+/* IPPROTO_ names are the internet families' own. */
+static json_t *protocol_json(const struct socket *socket)
+{
+        const bool internet = socket->family == AF_INET || socket->family == AF_INET6;
+        const int number = protocol_number(socket->family, socket->protocol);
+        return internet ? encode_constant(&protocol_names, false, number) : json_integer(number);
+}
+
 static void describe(struct call *call, struct socket *socket, struct socket_object *out)
 {
         struct socket_status status;
@@ -184,7 +195,7 @@ static void describe(struct call *call, struct socket *socket, struct socket_obj
                 .id = id_text(call, socket->number),
                 .family = socket->family,
                 .type = socket->type,
-                .protocol = protocol_number(socket->family, socket->protocol),
+                .protocol.json = protocol_json(socket),
                 .state = { status.state, strlen(status.state) },
                 .tcp_state = status.tcp_state,
                 .local = status.local,
@@ -199,6 +210,13 @@ static void describe(struct call *call, struct socket *socket, struct socket_obj
         };
         if (socket->parent != 0)
                 out->parent = id_text(call, socket->parent);
+}
+
+/* Adds it to a list, and releases it. */
+static void append_object(json_t *list, struct socket_object *object)
+{
+        json_array_append_new(list, fields_encode(&socket_object_fields, object));
+        fields_release(&socket_object_fields, object);
 }
 
 static int int_option(int fd, int option, int otherwise)
@@ -271,7 +289,7 @@ static struct result prepare(struct call *call, const struct socket_create_reque
 static int family_to_make(const struct socket_create_request *request)
 {
         const struct address *const address = request->bind.given ? &request->bind : &request->connect;
-        if (request->family >= 0)
+        if (request->family != ABSENT)
                 return request->family;
         return address->given && !address->any && address->storage.ss_family != AF_UNSPEC
                        ? address->storage.ss_family
@@ -332,7 +350,7 @@ struct result run_socketpair_create(
                 registry_publish(call->service->registry, both[i]);
                 call->reserved--;
                 describe(call, both[i], &object);
-                json_array_append_new(reply->sockets.json, fields_encode(&socket_object_fields, &object));
+                append_object(reply->sockets.json, &object);
         }
         call->created = one->number;
         return DONE;
@@ -341,8 +359,8 @@ struct result run_socketpair_create(
 static bool matches(const struct socket_list_request *request, const struct socket_object *object)
 {
         return (request->state.bytes == NULL || strcmp(request->state.bytes, object->state.bytes) == 0) &&
-               (request->family < 0 || request->family == object->family) &&
-               (request->type < 0 || request->type == object->type) &&
+               (request->family == ABSENT || request->family == object->family) &&
+               (request->type == ABSENT || request->type == object->type) &&
                (request->label.bytes == NULL ||
                        strcmp(request->label.bytes, object->label.bytes == NULL ? "" : object->label.bytes) ==
                                0);
@@ -364,8 +382,9 @@ static bool fill_page(
                                 describe(call, batch[i], &object);
                                 *last = batch[i]->number;
                                 if (matches(request, &object))
-                                        json_array_append_new(
-                                                page, fields_encode(&socket_object_fields, &object));
+                                        append_object(page, &object);
+                                else
+                                        fields_release(&socket_object_fields, &object);
                                 full = json_array_size(page) == (size_t)request->limit;
                         }
                         socket_release(batch[i]);
@@ -411,9 +430,9 @@ struct result run_socket_delete(
          * then those who wait, and the last reference closes it. */
         if (!registry_unpublish(call->service->registry, call->socket))
                 return (struct result){ .kind = RESULT_UNKNOWN };
-        call->socket->reset = request->reset;
         call->socket->closed = true;
         waiter_cancel(call->service->waiter, call->socket);
+        socket_close(call->socket, request->reset);
         socket_release(call->socket);
         return DONE;
 }

@@ -211,8 +211,9 @@ bool call_streams_in(const struct call *call)
 /* Streamed is what may be larger than what is gathered before a reply. */
 bool call_streams_out(const struct call *call)
 {
+        /* An outcome that is to be judged must be known before the reply begins. */
         if (call->operation->request != &socket_recv_request_fields || !call->raw_reply ||
-                call->socket->type != SOCK_STREAM)
+                call->expect != NULL || call->socket->type != SOCK_STREAM)
                 return false;
         const struct socket_recv_request *const request = call->request;
         return request->until.given && request->size == UINT64_MAX &&

@@ -8,13 +8,15 @@ struct call;
 enum method { METHOD_GET, METHOD_POST, METHOD_PUT, METHOD_DELETE, METHOD_COUNT };
 extern const char *const method_names[METHOD_COUNT];
 
-/* Which direction's turn a call takes; calls without one never wait on a socket. */
-enum turn { TURN_NONE, TURN_RECEIVE, TURN_SEND };
+/* Which direction's turn a call takes. Those of TURN_NONE never wait; those of TURN_LATER may, for a name or,
+ * once they have made a socket, for its connection. */
+enum turn { TURN_NONE, TURN_LATER, TURN_RECEIVE, TURN_SEND };
 
 struct operation {
         enum method method;
-        const char *path; /* "/v1/sockets/{id}/listen" */
-        const char *name; /* "socket_listen" */
+        const char *path;        /* "/v1/sockets/{id}/listen" */
+        const char *name;        /* "socket_listen" */
+        const char *system_call; /* "listen": what a call is named that did not get as far; or "" */
         enum turn turn;
         int success; /* 200, 201 (with Location), 204 */
         const char *summary;

@@ -14,7 +14,6 @@ enum problem_kind {
         PROBLEM_UNKNOWN_SOCKET,     /* 404 */
         PROBLEM_UNKNOWN_PATH,       /* 404 */
         PROBLEM_WRONG_METHOD,       /* 405 */
-        PROBLEM_CONFLICT,           /* 409 */
         PROBLEM_TOO_LARGE,          /* 413 */
         PROBLEM_UNSUPPORTED_MEDIA,  /* 415 */
         PROBLEM_QUOTA,              /* 429 */

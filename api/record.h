@@ -131,7 +131,8 @@ struct openapi_json_request {
 
 struct socket_object {
         struct text id;
-        int family, type, protocol;
+        int family, type;
+        struct value protocol;
         struct text state;
         int tcp_state;
         struct address local, peer;
@@ -206,13 +207,13 @@ struct json_document {
         struct text document;
 };
 
-#define OPERATION(method, path, name, turn, success, reply, summary)                                         \
+#define OPERATION(method, path, name, system_call, turn, success, reply, summary)                            \
         extern const struct fields name##_request_fields, reply##_fields;
 #include "api/operations.def"
 #undef OPERATION
 
 /* The functions: run_NAME. They decode nothing and know no status; see call.h for what they may return. */
-#define OPERATION(method, path, name, turn, success, reply, summary)                                         \
+#define OPERATION(method, path, name, system_call, turn, success, reply, summary)                            \
         struct result run_##name(                                                                            \
                 struct call *call, const struct name##_request *request, struct reply *reply_out);
 struct call;

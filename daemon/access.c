@@ -44,10 +44,12 @@ static bool create(struct access *access, const char *path)
 static bool is_private(int fd, const char *path)
 {
         struct stat status;
-        if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & 077) == 0)
+        if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == geteuid() &&
+                (status.st_mode & 077) == 0)
                 return true;
         log_write(LOG_LEVEL_ERROR,
-                "token file %s: must be a plain file that only its owner may read (chmod 600)", path);
+                "token file %s: must be a plain file of this user that nobody else may read (chmod 600)",
+                path);
         return false;
 }
 
@@ -61,7 +63,7 @@ static bool is_token(const char *bytes, size_t size)
 
 bool access_load(struct access *access, const char *path)
 {
-        fd_auto const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        fd_auto const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW);
         if (fd < 0 && errno == ENOENT)
                 return create(access, path);
         if (fd < 0) {

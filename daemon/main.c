@@ -20,7 +20,7 @@
 #include "daemon/sockets/background.h"
 
 /* Descriptors that are neither owned sockets nor HTTP connections. */
-enum { RESERVED_DESCRIPTORS = 64, SMALLEST_LIMIT = 256, THREADS_MIN = 8 };
+enum { RESERVED_DESCRIPTORS = 64, DESCRIPTORS_PER_THREAD = 2, SMALLEST_LIMIT = 256, THREADS_MIN = 8 };
 
 static const int64_t NS_PER_MS = 1000000;
 
@@ -159,7 +159,14 @@ static unsigned choose_threads(const struct configuration *configuration)
 static bool start_service(struct daemon *daemon)
 {
         const struct configuration *const configuration = &daemon->configuration;
-        const size_t usable = daemon->descriptors - RESERVED_DESCRIPTORS;
+        const unsigned threads = choose_threads(configuration);
+        const size_t reserved = RESERVED_DESCRIPTORS + (size_t)threads * DESCRIPTORS_PER_THREAD;
+        if (daemon->descriptors <= reserved + 1) {
+                log_write(LOG_LEVEL_ERROR, "%u threads leave nothing of %zu descriptors", threads,
+                        daemon->descriptors);
+                return false;
+        }
+        const size_t usable = daemon->descriptors - reserved;
         const size_t max_sockets =
                 configuration->max_sockets > 0 ? (size_t)configuration->max_sockets : usable / 2;
         if (max_sockets >= usable) {
@@ -178,8 +185,8 @@ static bool start_service(struct daemon *daemon)
                 log_write(LOG_LEVEL_ERROR, "cannot start: %s", strerror(errno));
                 return false;
         }
-        daemon->server = server_start(&daemon->service, &daemon->access, choose_threads(configuration),
-                (unsigned)(usable - max_sockets));
+        daemon->server =
+                server_start(&daemon->service, &daemon->access, threads, (unsigned)(usable - max_sockets));
         return daemon->server != NULL;
 }
 
@@ -229,11 +236,6 @@ static void stop(struct daemon *daemon)
         server_stop(daemon->server);
 }
 
-static bool await_background(void)
-{
-        return background_stop(now_ns() + (int64_t)BACKGROUND_TIMEOUT_MS * NS_PER_MS);
-}
-
 static int run(struct daemon *daemon)
 {
         if (!set_log_level(daemon->configuration.log_level) || !choose_paths(daemon) ||
@@ -248,14 +250,11 @@ static int run(struct daemon *daemon)
         if (daemon->server != NULL)
                 stop(daemon);
         close_listeners(daemon);
-        /* Lookups end before the waiter that they report to; then sockets close, which may linger. Neither
-         * can be interrupted: what takes too long ends with the process. */
-        if (!await_background())
+        /* A name resolution cannot be interrupted: one that takes too long ends with the process. */
+        if (!background_stop(now_ns() + (int64_t)BACKGROUND_TIMEOUT_MS * NS_PER_MS))
                 _exit(serving ? EXIT_SUCCESS : EXIT_FAILURE);
         waiter_free(daemon->service.waiter);
         registry_free(daemon->service.registry);
-        if (!await_background())
-                _exit(serving ? EXIT_SUCCESS : EXIT_FAILURE);
         close(daemon->signal_fd);
         return serving ? EXIT_SUCCESS : EXIT_FAILURE;
 }

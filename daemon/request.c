@@ -19,8 +19,8 @@
 
 enum { STREAM_BLOCK_SIZE = 65536 };
 
-/* A body that nobody wants is read to its end when it is short, so that the client sees the reply. */
-enum { DISCARD_MAX_SIZE = 1 << 20 };
+/* For so long is a body read that nobody wants, so that the client sees the reply: clients read it once they
+ * have sent all. */
 static const int64_t DISCARD_MAX_NS = 10000000000;
 
 /* A request's state until it has one of its own, when its target is unsound. */
@@ -134,15 +134,12 @@ static bool choose_stage(struct request *request)
 {
         const char *const media = request->headers.values[HEADER_CONTENT_TYPE];
         const struct operation *const operation = request->route.operation;
-        const bool no_body = !has_body(request) && media == NULL;
-        if (operation->method != METHOD_PUT && (no_body || media_is(media, "application/json")))
-                request->stage = STAGE_JSON;
-        else if (fields_payload(operation->request) != NULL &&
-                 (media == NULL || media_is(media, "application/octet-stream")))
-                request->stage = STAGE_RAW;
-        else
-                return no_body;
-        return true;
+        const bool raw = media == NULL ? operation->method == METHOD_PUT || has_body(request)
+                                       : media_is(media, "application/octet-stream");
+        request->stage = raw ? STAGE_RAW : STAGE_JSON;
+        if (raw)
+                return fields_payload(operation->request) != NULL;
+        return !has_body(request) || (operation->method != METHOD_PUT && media_is(media, "application/json"));
 }
 
 /* A live source may pause for longer than a connection may be silent otherwise; 0: for ever. */
@@ -177,8 +174,9 @@ static void start(struct request *request, const char *version, bool sound_targe
                 request->stage = STAGE_DISCARD;
         } else if (request->stage == STAGE_RAW && call_streams_in(&request->call)) {
                 request->call.streamed = true;
-                set_idle_timeout(request, 0);
                 request->stage = call_decode(&request->call) ? STAGE_STREAM : STAGE_DISCARD;
+                if (request->stage == STAGE_STREAM)
+                        set_idle_timeout(request, 0);
         } else if (announced_size(request) > request->server->service->max_body_size) {
                 fail(request, PROBLEM_TOO_LARGE, "body", "The body is longer than --max-body allows.");
         }
@@ -350,8 +348,12 @@ static enum MHD_Result run(struct request *request)
 
 static enum MHD_Result end_body(struct request *request)
 {
-        const enum stage stage = request->stage;
-        if (stage == STAGE_DISCARD || stage == STAGE_STREAM)
+        size_t used;
+        /* An empty body is sent too: the kernel may have something to say to that. */
+        if (request->stage == STAGE_STREAM && request->size == 0 &&
+                call_send_piece(&request->call, (const uint8_t *)"", 0, &used) == CALL_PARKED)
+                return MHD_YES;
+        if (request->stage == STAGE_DISCARD || request->stage == STAGE_STREAM)
                 return reply(request);
         if (!finish_body(request))
                 return reply(request);
@@ -394,8 +396,11 @@ static void stream_body(struct request *request, const char *bytes, size_t *size
                         return;
                 bytes += used;
                 *size -= used;
-                if (request->call.result.kind != RESULT_DONE)
+                if (request->call.result.kind != RESULT_DONE) {
                         request->stage = STAGE_DISCARD;
+                        set_idle_timeout(request, IDLE_TIMEOUT_S);
+                }
+                request->size += used;
         }
         *size = 0;
 }
@@ -435,9 +440,10 @@ enum MHD_Result request_on_data(void *context, struct MHD_Connection *connection
                         return MHD_NO;
                 route(request, method, path);
                 start(request, version, sound);
-                /* Who asks first, or sends much, is answered at once. */
-                if (request->stage == STAGE_DISCARD && (request->headers.values[HEADER_EXPECT] != NULL ||
-                                                               announced_size(request) > DISCARD_MAX_SIZE))
+                /* Who asks first is answered first, and who announces too much too. */
+                if (request->stage == STAGE_DISCARD &&
+                        (request->headers.values[HEADER_EXPECT] != NULL ||
+                                announced_size(request) > request->server->service->max_body_size))
                         request->early = true;
                 return request->early ? reply(request) : MHD_YES;
         }

@@ -1,4 +1,4 @@
-/* background.h: a few threads for what has no non-blocking form: name resolution, closing with SO_LINGER. */
+/* background.h: a few threads for what has no non-blocking form: name resolution. */
 #pragma once
 
 #include <stdbool.h>

@@ -122,6 +122,7 @@ static const struct {
 } forbidden[] = {
         { SOL_SOCKET, SO_ATTACH_FILTER, SETTING }, { SOL_SOCKET, SO_ATTACH_BPF, SETTING },
         { SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, SETTING }, { SOL_SOCKET, SO_ATTACH_REUSEPORT_EBPF, SETTING },
+        { SOL_SOCKET, SO_ZEROCOPY, SETTING },   /* what is sent is freed before it has left */
         { SOL_SOCKET, 77, GETTING },            /* SO_PEERPIDFD opens a descriptor */
         { IPPROTO_IP, 64, SETTING },            /* IPT_SO_SET_REPLACE */
         { IPPROTO_IP, 96, SETTING },            /* ARPT_SO_SET_REPLACE */

@@ -1,6 +1,7 @@
 /* socket.c: counted references to owned sockets, and what the kernel says of them. */
 #include "daemon/sockets/socket.h"
 
+#include <fcntl.h>
 #include <linux/netlink.h>
 #include <linux/sockios.h>
 #include <linux/vm_sockets.h>
@@ -14,12 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "daemon/sockets/background.h"
-
-struct lingering_close {
-        struct background_job job;
-        int fd;
-};
+#include "daemon/sockets/cleanup.h"
 
 struct socket *socket_new(int fd, int family, int type, int protocol)
 {
@@ -43,44 +39,33 @@ struct socket *socket_reference(struct socket *socket)
         return socket;
 }
 
-static void close_lingering(struct background_job *job)
+/* A positive SO_LINGER only makes close(2) wait, even on a non-blocking socket; on the wire it changes
+ * nothing. */
+static void set_linger(int fd, bool reset)
 {
-        struct lingering_close *const lingering = (struct lingering_close *)job;
-        close(lingering->fd);
-        free(lingering);
-}
-
-/* close() waits for as long as SO_LINGER says, even on a non-blocking socket. */
-static bool lingers(int fd)
-{
-        struct linger linger = { 0 };
+        struct linger linger = { .l_onoff = 1, .l_linger = 0 };
         socklen_t size = sizeof linger;
-        return getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &size) == 0 && linger.l_onoff &&
-               linger.l_linger > 0;
+        if (!reset && getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &size) == 0 && linger.l_linger > 0)
+                linger.l_onoff = 0;
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
 }
 
-static void close_descriptor(int fd, bool reset)
+void socket_close(struct socket *socket, bool reset)
 {
-        if (reset) {
-                const struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
-                setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-        } else if (lingers(fd)) {
-                struct lingering_close *const lingering = malloc(sizeof *lingering);
-                if (lingering != NULL) {
-                        *lingering = (struct lingering_close){ .job.run = close_lingering, .fd = fd };
-                        background_submit(&lingering->job);
-                        return;
-                }
-        }
-        close(fd);
+        fd_auto const int nothing = open("/dev/null", O_PATH | O_CLOEXEC);
+        set_linger(socket->fd, reset);
+        if (nothing >= 0)
+                dup3(nothing, socket->fd, O_CLOEXEC);
+        else
+                shutdown(socket->fd, SHUT_RDWR);
 }
 
 void socket_release(struct socket *socket)
 {
         if (socket == NULL || atomic_fetch_sub_explicit(&socket->references, 1, memory_order_acq_rel) != 1)
                 return;
-        if (socket->fd >= 0)
-                close_descriptor(socket->fd, socket->reset);
+        set_linger(socket->fd, false);
+        close(socket->fd);
         for (int direction = 0; direction < DIRECTION_COUNT; direction++)
                 pthread_mutex_destroy(&socket->lanes[direction].lock);
         free(socket->unread.bytes);
@@ -106,25 +91,29 @@ static void read_peer(int fd, struct address *out)
 /* The bytes of a name that say where a socket is, family by family: all zero, they are no address. */
 static const struct significant {
         sa_family_t family;
+        bool has_port; /* its first two bytes, where raw sockets have their protocol */
         size_t offset, size;
 } significant[] = {
-        { AF_INET, offsetof(struct sockaddr_in, sin_port), sizeof(in_port_t) + sizeof(struct in_addr) },
-        { AF_INET6, offsetof(struct sockaddr_in6, sin6_port),
+        { AF_INET, true, offsetof(struct sockaddr_in, sin_port), sizeof(in_port_t) + sizeof(struct in_addr) },
+        { AF_INET6, true, offsetof(struct sockaddr_in6, sin6_port),
                 sizeof(struct sockaddr_in6) - sizeof(sa_family_t) },
-        { AF_NETLINK, offsetof(struct sockaddr_nl, nl_pid), sizeof(uint32_t) * 2 },
-        { AF_PACKET, offsetof(struct sockaddr_ll, sll_ifindex), sizeof(int) },
+        { AF_NETLINK, false, offsetof(struct sockaddr_nl, nl_pid), sizeof(uint32_t) * 2 },
+        { AF_PACKET, false, offsetof(struct sockaddr_ll, sll_ifindex), sizeof(int) },
 };
 
 /* Whether a name that the kernel gives is one that a socket was given. */
-static bool is_name(const struct address *name)
+static bool is_name(const struct address *name, int type)
 {
         static const uint8_t zero[sizeof(struct sockaddr_in6)];
         if (!name->given)
                 return false;
-        for (size_t i = 0; i < sizeof significant / sizeof *significant; i++)
-                if (name->storage.ss_family == significant[i].family)
-                        return memcmp((const uint8_t *)&name->storage + significant[i].offset, zero,
-                                       significant[i].size) != 0;
+        for (size_t i = 0; i < sizeof significant / sizeof *significant; i++) {
+                const struct significant *const row = &significant[i];
+                const size_t skipped = row->has_port && type == SOCK_RAW ? sizeof(in_port_t) : 0;
+                if (name->storage.ss_family == row->family)
+                        return memcmp((const uint8_t *)&name->storage + row->offset + skipped, zero,
+                                       row->size - skipped) != 0;
+        }
         if (name->storage.ss_family == AF_VSOCK)
                 return ((const struct sockaddr_vm *)&name->storage)->svm_port != VMADDR_PORT_ANY;
         return name->size > sizeof(sa_family_t);
@@ -156,13 +145,13 @@ static const char *state_of(const struct socket *socket, const struct socket_sta
 {
         if (read_int_option(socket->fd, SO_ACCEPTCONN) != 0)
                 return "listening";
-        if (status->peer.given && (socket->family != AF_NETLINK || is_name(&status->peer)))
+        if (status->peer.given && (socket->family != AF_NETLINK || is_name(&status->peer, socket->type)))
                 return "connected";
         if (status->tcp_state == TCP_SYN_SENT || status->tcp_state == TCP_SYN_RECV)
                 return "connecting";
         if (socket->received_bytes + socket->sent_bytes > 0 && status->tcp_state == TCP_CLOSE)
                 return "disconnected";
-        return is_name(&status->local) ? "bound" : "created";
+        return is_name(&status->local, socket->type) ? "bound" : "created";
 }
 
 void socket_status_read(struct socket *socket, struct socket_status *out)

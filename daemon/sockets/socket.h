@@ -38,7 +38,6 @@ struct socket {
 
         _Atomic unsigned references;
         _Atomic bool closed;                         /* its id is gone; calls end with ECANCELED */
-        _Atomic bool reset;                          /* close with RST */
         _Atomic uint64_t received_bytes, sent_bytes; /* what the kernel gave and took */
 
         struct lane lanes[DIRECTION_COUNT];
@@ -58,8 +57,12 @@ struct socket *socket_new(int fd, int family, int type, int protocol);
 
 struct socket *socket_reference(struct socket *socket);
 
-/* Lets go. The last one closes the descriptor, on a thread of background.h where that may block (SO_LINGER).
+/* Closes what the descriptor stands for, with RST if so asked, once no new call can find the socket. Calls
+ * under way then meet a descriptor that is no socket; its number stays theirs until the last reference goes.
  */
+void socket_close(struct socket *socket, bool reset);
+
+/* Lets go. The last one closes the descriptor. */
 void socket_release(struct socket *socket);
 
 static inline void cleanup_socket(struct socket **socket)

@@ -90,8 +90,9 @@ void client_ask(struct client *client, const char *path, const char *body)
         const char *const headers = get ? "" : "Content-Type: application/json\r\n";
         const int length = format_head(client, request, sizeof request, get ? "GET" : "POST", path, headers,
                 get ? -1 : (long long)strlen(body));
-        const int rest = snprintf(request + length, sizeof request - (size_t)length, "%s", get ? "" : body);
-        write_all(client->fd, request, (size_t)(length + rest));
+        const size_t rest =
+                (size_t)snprintf(request + length, sizeof request - (size_t)length, "%s", get ? "" : body);
+        write_all(client->fd, request, (size_t)length + rest);
 }
 
 static void read_more(struct client *client)

@@ -45,12 +45,11 @@ static double resident_kib(const char *pid)
         double kib = 0;
         snprintf(path, sizeof path, "/proc/%s/status", pid);
         FILE *const file = fopen(path, "re");
-        if (file == NULL)
-                die(path);
-        while (fgets(line, sizeof line, file) != NULL)
+        while (file != NULL && fgets(line, sizeof line, file) != NULL)
                 if (strncmp(line, "VmRSS:", 6) == 0)
                         kib = strtod(line + 6, NULL);
-        fclose(file);
+        if (file == NULL || fclose(file) != 0)
+                die(path);
         return kib;
 }
 
@@ -147,7 +146,8 @@ int main(int argc, char **argv)
         const double seconds = (double)(nanoseconds() - start) / 1e9;
         const double weight = (resident_kib(bench.pid) - before) / (double)bench.others;
         measure(&bench, samples);
-        printf("%.0f %.0f %.1f %.1f\n", (double)samples[SAMPLES / 2] / 1e3,
-                (double)samples[SAMPLES * 99 / 100] / 1e3, weight, seconds);
+        const size_t middle = SAMPLES / 2, late = SAMPLES * 99 / 100;
+        printf("%.0f %.0f %.1f %.1f\n", (double)samples[middle] / 1e3, (double)samples[late] / 1e3, weight,
+                seconds);
         return EXIT_SUCCESS;
 }

@@ -100,7 +100,7 @@ static void goes_both_ways_at_length(void **state)
 {
         const struct length *const row = *state;
         const size_t text_size = base64_encoded_size(row->size);
-        memory_auto uint8_t *bytes = malloc(row->size);
+        uint8_t *const bytes = malloc(row->size);
         memory_auto char *text = malloc(text_size + 1);
         memory_auto uint8_t *again = malloc(base64_decoded_size(text_size));
         size_t size = 0;
@@ -110,6 +110,7 @@ static void goes_both_ways_at_length(void **state)
         assert_true(base64_decode(text, text_size, again, &size));
         assert_int_equal(size, row->size);
         assert_int_equal(memcmp(bytes, again, size), 0);
+        free(bytes);
         text[text_size / 2] = ' ';
         assert_false(base64_decode(text, text_size, again, &size));
 }

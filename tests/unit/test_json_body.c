@@ -212,7 +212,7 @@ static void reads(void **state)
 {
         const struct body_row *const row = *state;
         size_t size = 0;
-        memory_auto char *body = make_body(row, &size);
+        char *const body = make_body(row, &size);
         json_auto_t *json = NULL;
         struct json_span payload = { .text = NULL };
         struct problem problem = { .extra = NULL };
@@ -220,6 +220,7 @@ static void reads(void **state)
         if (!row->rest) {
                 assert_false(sound);
                 check_refusal(row, &problem);
+                free(body);
                 return;
         }
         if (!sound)
@@ -232,6 +233,7 @@ static void reads(void **state)
                 assert_int_equal(payload.text[0], row->fill);
                 assert_int_equal(payload.text[payload.size], '"');
         }
+        free(body);
 }
 
 int main(void)

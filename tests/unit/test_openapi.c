@@ -19,7 +19,7 @@ static json_t *document;
 static json_t *operation_entry(const struct operation *operation)
 {
         static const char *const keys[METHOD_COUNT] = {
-                [METHOD_GET] = "get", [METHOD_POST] = "post", [METHOD_DELETE] = "delete"
+                [METHOD_GET] = "get", [METHOD_POST] = "post", [METHOD_PUT] = "put", [METHOD_DELETE] = "delete"
         };
         json_t *const item = json_object_get(json_object_get(document, "paths"), operation->path);
         json_t *const entry = json_object_get(item, keys[operation->method]);

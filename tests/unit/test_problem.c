@@ -19,7 +19,8 @@ static const struct outcome outcomes[] = {
                 .status = 422,
                 .json = "{\"type\":\"" PROBLEM_TYPE_BASE
                         "errno/ECONNREFUSED\",\"title\":\"Connection refused\","
-                        "\"status\":422,\"detail\":\"connect: Connection refused\",\"call\":\"connect\","
+                        "\"status\":422,\"detail\":\"connect: Connection "
+                        "refused\",\"call\":\"connect\","
                         "\"errno\":\"ECONNREFUSED\",\"errno_number\":111,\"timed_out\":false}" },
         { .name = "time ran out",
                 .result = { .kind = RESULT_REFUSED, .error = EAGAIN, .call = "recv", .timed_out = true },
@@ -54,10 +55,6 @@ static const struct outcome outcomes[] = {
                 .result = { .kind = RESULT_UNKNOWN },
                 .status = 404,
                 .json = "{\"status\":404}" },
-        { .name = "conflict",
-                .result = { .kind = RESULT_CONFLICT },
-                .status = 409,
-                .json = "{\"status\":409}" },
         { .name = "quota", .result = { .kind = RESULT_QUOTA }, .status = 429, .json = "{\"status\":429}" },
         { .name = "shutdown",
                 .result = { .kind = RESULT_SHUTDOWN },

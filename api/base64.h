@@ -1,4 +1,4 @@
-/* base64.h: RFC 4648 base64, as fast as libcrypto has it and as strict as the RFC. */
+/* base64.h: RFC 4648 base64, as strict as the RFC. */
 #pragma once
 
 #include <stdbool.h>

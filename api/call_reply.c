@@ -1,67 +1,50 @@
-/* call_reply.c: the reply to a call that is done: JSON with the payload spliced in, raw bytes, or a problem.
+/* call_reply.c: the reply to a call that is done: JSON straight from the record, raw bytes, or a problem.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/base64.h"
 #include "api/call.h"
-
-enum { SMALL_JSON_SIZE = 512 };
+#include "api/print.h"
 
 static json_int_t duration_us(const struct call *call)
 {
         return (now_ns() - call->started_ns) / 1000;
 }
 
-/* The object as text after `before` free bytes; its own first byte, the brace, falls on the last of them. */
-static char *print_object(const json_t *object, size_t before, size_t *size)
-{
-        size_t room = SMALL_JSON_SIZE;
-        char *text = malloc(before + room + 1);
-        if (text == NULL)
-                return NULL;
-        size_t needed = json_dumpb(object, text + before, room, JSON_COMPACT);
-        if (needed > room) {
-                free(text);
-                room = needed;
-                text = malloc(before + room + 1);
-                if (text == NULL)
-                        return NULL;
-                needed = json_dumpb(object, text + before, room, JSON_COMPACT);
-        }
-        /* For those who read it in a terminal. */
-        text[before + needed] = '\n';
-        *size = before + needed + 1;
-        return text;
-}
-
-/* {"data":"…", and then the object's members: a payload never goes through the JSON library, which would copy
- * and check it several times. */
-static bool print_with_payload(const json_t *object, const struct payload *payload, struct call_reply *out)
-{
-        static const char opening[] = "{\"data\":\"", closing[] = "\",";
-        enum { OPENING = sizeof opening - 1, CLOSING = sizeof closing - 1 };
-        const size_t before = OPENING + base64_encoded_size(payload->size) + CLOSING;
-        /* The object has members, duration_us at least; its brace is written over by the closing's last byte.
-         */
-        char *const text = print_object(object, before - 1, &out->size);
-        if (text == NULL)
-                return false;
-        memcpy(text, opening, OPENING);
-        const size_t encoded = base64_encode(payload->bytes, payload->size, text + OPENING);
-        memcpy(text + OPENING + encoded, closing, CLOSING);
-        out->body = (uint8_t *)text;
-        return true;
-}
-
-static bool reply_json(const json_t *object, int status, const char *media, struct call_reply *out)
+/* The text becomes the reply's body. */
+static bool reply_print(struct print *print, int status, const char *media, struct call_reply *out)
 {
         out->status = status;
         out->media = media;
-        out->body = object == NULL ? NULL : (uint8_t *)print_object(object, 0, &out->size);
-        return out->body != NULL;
+        out->body = (uint8_t *)print->bytes;
+        out->size = print->size;
+        return !print->failed;
+}
+
+/* A line end is for those who read it in a terminal. */
+static bool reply_json(const json_t *object, int status, const char *media, struct call_reply *out)
+{
+        struct print print = { 0 };
+        print_json(&print, object);
+        PRINT(&print, "\n");
+        return reply_print(&print, status, media, out);
+}
+
+/* A payload never goes through the JSON library, which would copy and check it several times. */
+static void print_record(struct print *print, const struct call *call, const struct payload *payload)
+{
+        PRINT(print, "{");
+        if (payload != NULL) {
+                PRINT(print, "\"data\":\"");
+                print_base64(print, payload->bytes, payload->size);
+                PRINT(print, "\",");
+        }
+        print_members(print, call->operation->reply, call->reply);
+        PRINT(print, "\"duration_us\":");
+        print_integer(print, duration_us(call));
+        PRINT(print, "}");
 }
 
 static const struct payload *reply_payload(const struct call *call)
@@ -70,13 +53,16 @@ static const struct payload *reply_payload(const struct call *call)
         return field == NULL ? NULL : (const struct payload *)((const char *)call->reply + field->offset);
 }
 
-static bool reply_raw(json_t *members, const struct payload *payload, struct call_reply *out)
+static bool reply_raw(const struct call *call, const struct payload *payload, struct call_reply *out)
 {
+        struct print members = { .flags = JSON_ENSURE_ASCII };
+        print_record(&members, call, NULL);
+        print_text(&members, "", 1);
+        out->members = members.bytes;
         out->media = "application/octet-stream";
         out->body = malloc(payload->size + 1);
-        out->members = json_dumps(members, JSON_COMPACT | JSON_ENSURE_ASCII);
         out->size = payload->size;
-        if (out->body == NULL || out->members == NULL)
+        if (out->body == NULL || members.failed)
                 return false;
         if (payload->size > 0)
                 memcpy(out->body, payload->bytes, payload->size);
@@ -109,21 +95,13 @@ static bool reply_success(struct call *call, struct call_reply *out)
                 return true;
         if (operation->reply->media != NULL)
                 return reply_document(call, out);
-        json_t *const members = fields_encode(operation->reply, call->reply);
-        if (members == NULL ||
-                json_object_set_new_nocheck(members, "duration_us", json_integer(duration_us(call))) != 0)
-                return false;
         const struct payload *const payload = reply_payload(call);
-        bool done;
-        out->media = "application/json";
         if (payload != NULL && call->raw_reply)
-                done = reply_raw(members, payload, out);
-        else if (payload != NULL)
-                done = print_with_payload(members, payload, out);
-        else
-                done = reply_json(members, out->status, out->media, out);
-        json_decref(members);
-        return done;
+                return reply_raw(call, payload, out);
+        struct print print = { 0 };
+        print_record(&print, call, payload);
+        PRINT(&print, "\n");
+        return reply_print(&print, operation->success, "application/json", out);
 }
 
 /* What a call that failed halfway has done all the same. */

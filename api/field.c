@@ -165,7 +165,7 @@ bool fields_decode(struct decoder *decoder, const struct fields *fields, void *r
                (!common || required_are_given(decoder, common, object));
 }
 
-static json_t *encode_member(const struct field *field, const void *member)
+json_t *field_encode(const struct field *field, const void *member)
 {
         const struct kind *const kind = &field_kinds[field->kind];
         assert(kind->encode && kind->empty);
@@ -181,7 +181,7 @@ json_t *fields_encode(const struct fields *fields, const void *record)
                 if (field->kind == FIELD_PAYLOAD ||
                         (field->optional && field_kinds[field->kind].empty(member)))
                         continue;
-                if (json_object_set_new_nocheck(object, field->name, encode_member(field, member)) != 0)
+                if (json_object_set_new_nocheck(object, field->name, field_encode(field, member)) != 0)
                         return NULL;
         }
         return TAKE(object);

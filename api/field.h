@@ -189,6 +189,9 @@ bool fields_decode(struct decoder *decoder, const struct fields *fields, void *r
 json_t *field_value_from_query(
         struct decoder *decoder, const struct field *field, const char *text, size_t size);
 
+/* Encodes one member, null where the row says so; a new reference, or NULL without memory. */
+json_t *field_encode(const struct field *field, const void *member);
+
 /* Encodes all but the payload. A new reference, or NULL without memory. */
 json_t *fields_encode(const struct fields *fields, const void *record);
 

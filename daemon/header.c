@@ -4,19 +4,26 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <limits.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
 
-static const char *const names[HEADER_COUNT] = {
-        [HEADER_HOST] = "Host",
-        [HEADER_CONTENT_LENGTH] = "Content-Length",
-        [HEADER_TRANSFER_ENCODING] = "Transfer-Encoding",
-        [HEADER_CONTENT_TYPE] = "Content-Type",
-        [HEADER_ACCEPT] = "Accept",
-        [HEADER_AUTHORIZATION] = "Authorization",
-        [HEADER_EXPECT] = "Expect",
+#define NAME(text)                                                                                           \
+        {                                                                                                    \
+                (text), sizeof(text) - 1                                                                     \
+        }
+
+static const struct {
+        const char *text;
+        size_t size;
+} names[HEADER_COUNT] = {
+        [HEADER_HOST] = NAME("Host"),
+        [HEADER_CONTENT_LENGTH] = NAME("Content-Length"),
+        [HEADER_TRANSFER_ENCODING] = NAME("Transfer-Encoding"),
+        [HEADER_CONTENT_TYPE] = NAME("Content-Type"),
+        [HEADER_ACCEPT] = NAME("Accept"),
+        [HEADER_AUTHORIZATION] = NAME("Authorization"),
+        [HEADER_EXPECT] = NAME("Expect"),
 };
 
 static enum MHD_Result note(void *context, enum MHD_ValueKind kind, const char *name, size_t name_size,
@@ -27,7 +34,8 @@ static enum MHD_Result note(void *context, enum MHD_ValueKind kind, const char *
         if (strlen(name) != name_size || (value != NULL && strlen(value) != value_size))
                 headers->fault = "a header holds a NUL byte";
         for (int i = 0; i < HEADER_COUNT; i++)
-                if (strcasecmp(name, names[i]) == 0 && headers->counts[i]++ == 0)
+                if (name_size == names[i].size && strcasecmp(name, names[i].text) == 0 &&
+                        headers->counts[i]++ == 0)
                         headers->values[i] = value == NULL ? "" : value;
         return MHD_YES;
 }
@@ -62,9 +70,11 @@ static bool host_name(const char *host, char *out, size_t out_size)
         const size_t size = bracketed ? strcspn(host, "]") : strcspn(host, ":");
         const char *const rest = host + size + (bracketed && host[size] == ']');
         const char *const digits = rest[0] == ':' ? rest + 1 : rest;
-        snprintf(out, out_size, "%.*s", (int)(size - bracketed), host + bracketed);
-        return size < out_size && size > (size_t)bracketed && digits[strspn(digits, "0123456789")] == '\0' &&
-               (!bracketed || host[size] == ']');
+        if (size >= out_size || size <= (size_t)bracketed || (bracketed && host[size] != ']'))
+                return false;
+        memcpy(out, host + bracketed, size - bracketed);
+        out[size - bracketed] = '\0';
+        return digits[strspn(digits, "0123456789")] == '\0';
 }
 
 bool host_is_own(const char *host)
@@ -73,9 +83,11 @@ bool host_is_own(const char *host)
         unsigned char address[sizeof(struct in6_addr)];
         if (host == NULL || !host_name(host, name, sizeof name))
                 return false;
+        if (strcasecmp(name, "localhost") == 0 ||
+                inet_pton(host[0] == '[' ? AF_INET6 : AF_INET, name, address) == 1)
+                return true;
         gethostname(own, sizeof own);
-        return strcasecmp(name, "localhost") == 0 || strcasecmp(name, own) == 0 ||
-               inet_pton(host[0] == '[' ? AF_INET6 : AF_INET, name, address) == 1;
+        return strcasecmp(name, own) == 0;
 }
 
 bool target_is_sound(const char *target)

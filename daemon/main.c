@@ -20,7 +20,7 @@
 #include "daemon/sockets/background.h"
 
 /* Descriptors that are neither owned sockets nor HTTP connections. */
-enum { RESERVED_DESCRIPTORS = 64, DESCRIPTORS_PER_THREAD = 2, SMALLEST_LIMIT = 256, THREADS_MIN = 8 };
+enum { RESERVED_DESCRIPTORS = 64, DESCRIPTORS_PER_THREAD = 2, SMALLEST_LIMIT = 256, THREADS_MIN = 16 };
 
 static const int64_t NS_PER_MS = 1000000;
 

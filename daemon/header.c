@@ -31,6 +31,8 @@ static enum MHD_Result note(void *context, enum MHD_ValueKind kind, const char *
 {
         struct headers *const headers = context;
         (void)kind;
+        if (name_size == 0 || strcspn(name, " \t") != name_size)
+                headers->fault = "a header's name is empty, or holds a blank";
         if (strlen(name) != name_size || (value != NULL && strlen(value) != value_size))
                 headers->fault = "a header holds a NUL byte";
         for (int i = 0; i < HEADER_COUNT; i++)
@@ -98,4 +100,13 @@ bool target_is_sound(const char *target)
                         (escape < path_end && escape[1] == '0' && escape[2] == '0'))
                         return false;
         return true;
+}
+
+bool target_fits(const char *target)
+{
+        enum { SIZE_MAX_BYTES = 4096, PARAMETERS_MAX = 32 };
+        unsigned parameters = 0;
+        for (const char *mark = target; (mark = strchr(mark, '&')) != NULL; mark++)
+                parameters++;
+        return parameters < PARAMETERS_MAX && strlen(target) <= SIZE_MAX_BYTES;
 }

@@ -33,5 +33,8 @@ bool host_is_own(const char *host);
 /* Whether a request's target has only sound percent-escapes, and no NUL in its path. */
 bool target_is_sound(const char *target);
 
+/* Whether libmicrohttpd's pool has room for the parameters of a target, each of which takes some. */
+bool target_fits(const char *target);
+
 /* Whether a Content-Type or Accept value names the media type; parameters aside. */
 bool media_is(const char *value, const char *media);

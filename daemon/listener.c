@@ -96,7 +96,7 @@ static bool is_welcome(const struct listener *listener, int fd)
 
 bool listener_accept(const struct listener *listener, struct server *server)
 {
-        for (;;) {
+        while (!server_is_full(server)) {
                 struct sockaddr_storage peer = { .ss_family = AF_UNIX };
                 socklen_t size = sizeof peer;
                 fd_auto int fd =
@@ -106,6 +106,7 @@ bool listener_accept(const struct listener *listener, struct server *server)
                 if (is_welcome(listener, fd))
                         server_add(server, take_fd(&fd), (const struct sockaddr *)&peer, size);
         }
+        return false;
 }
 
 void listener_close(struct listener *listener)

@@ -18,8 +18,8 @@ struct listener {
 bool listener_open_unix(struct listener *listener, const char *path);
 bool listener_open_tcp(struct listener *listener, const char *address);
 
-/* Accepts what is there and hands it to the server. False when descriptors have run out: try again a little
- * later. */
+/* Accepts what is there and hands it to the server. False when descriptors or connections have run out: try
+ * again a little later. */
 bool listener_accept(const struct listener *listener, struct server *server);
 
 /* Closes it, and takes the unix socket's path away. */

@@ -453,9 +453,24 @@ enum MHD_Result request_on_data(void *context, struct MHD_Connection *connection
 }
 
 /* Sees the target before it is unescaped; what it returns is the request's first state. */
+/* Where the pool would not do for the target's parameters, libmicrohttpd answers nothing at all: it is
+ * answered here, and the connection ended. */
+static void refuse_target(struct MHD_Connection *connection)
+{
+        static const char answer[] =
+                "HTTP/1.1 414 URI Too Long\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+        const union MHD_ConnectionInfo *const info =
+                MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        if (info == NULL)
+                return;
+        (void)!send(info->connect_fd, answer, sizeof answer - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+        shutdown(info->connect_fd, SHUT_RDWR);
+}
+
 void *request_on_target(void *context, const char *target, struct MHD_Connection *connection)
 {
         (void)context;
-        (void)connection;
+        if (!target_fits(target))
+                refuse_target(connection);
         return target_is_sound(target) ? NULL : &unsound_target;
 }

@@ -14,7 +14,9 @@ struct server {
         struct MHD_Daemon *daemon;
         struct service *service;
         const struct access *access;
-        _Atomic unsigned requests; /* begun, and not yet answered */
+        _Atomic unsigned requests;    /* begun, and not yet answered */
+        _Atomic unsigned connections; /* handed over, and not yet closed */
+        unsigned connection_limit;
 };
 
 /* MHD_AccessHandlerCallback; the context is the server. */

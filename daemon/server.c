@@ -1,6 +1,7 @@
 /* server.c: libmicrohttpd's worker threads, and the connections that they are given. */
 #include "daemon/server.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,17 @@ static void on_library_log(void *context, const char *format, va_list arguments)
         log_write(LOG_LEVEL_DEBUG, "libmicrohttpd: %s", line);
 }
 
+/* MHD_NotifyConnectionCallback. */
+static void on_connection(void *context, struct MHD_Connection *connection, void **state,
+        enum MHD_ConnectionNotificationCode what)
+{
+        struct server *const server = context;
+        (void)connection;
+        (void)state;
+        if (what == MHD_CONNECTION_NOTIFY_CLOSED)
+                atomic_fetch_sub(&server->connections, 1);
+}
+
 struct server *server_start(
         struct service *service, const struct access *access, unsigned threads, unsigned connection_limit)
 {
@@ -29,15 +41,18 @@ struct server *server_start(
                 return NULL;
         server->service = service;
         server->access = access;
+        server->connection_limit = connection_limit;
+        /* At a limit of its own, libmicrohttpd 0.9.75 deadlocks: its workers share theirs, so that each may
+         * have as many as server_is_full() lets in at all. */
         const unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ITC |
                                MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
-        server->daemon =
-                MHD_start_daemon(flags, 0, NULL, NULL, request_on_data, server, MHD_OPTION_EXTERNAL_LOGGER,
-                        on_library_log, NULL, MHD_OPTION_THREAD_POOL_SIZE, threads > 1 ? threads : 0U,
-                        MHD_OPTION_CONNECTION_LIMIT, connection_limit, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-                        (size_t)CONNECTION_POOL_SIZE, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_TIMEOUT_S,
-                        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK, request_on_target, NULL,
-                        MHD_OPTION_NOTIFY_COMPLETED, request_on_completed, NULL, MHD_OPTION_END);
+        server->daemon = MHD_start_daemon(flags, 0, NULL, NULL, request_on_data, server,
+                MHD_OPTION_EXTERNAL_LOGGER, on_library_log, NULL, MHD_OPTION_THREAD_POOL_SIZE,
+                threads > 1 ? threads : 0U, MHD_OPTION_CONNECTION_LIMIT, connection_limit * threads,
+                MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+                (size_t)CONNECTION_POOL_SIZE, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_TIMEOUT_S,
+                MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK, request_on_target, NULL,
+                MHD_OPTION_NOTIFY_COMPLETED, request_on_completed, NULL, MHD_OPTION_END);
         if (server->daemon != NULL)
                 return server;
         log_write(LOG_LEVEL_ERROR, "libmicrohttpd does not start");
@@ -47,8 +62,16 @@ struct server *server_start(
 
 void server_add(struct server *server, int fd, const struct sockaddr *peer, socklen_t peer_size)
 {
-        if (MHD_add_connection(server->daemon, fd, peer, peer_size) != MHD_YES)
-                log_write(LOG_LEVEL_WARNING, "a connection was refused: there are as many as there may be");
+        atomic_fetch_add(&server->connections, 1);
+        if (MHD_add_connection(server->daemon, fd, peer, peer_size) == MHD_YES)
+                return;
+        atomic_fetch_sub(&server->connections, 1);
+        log_write(LOG_LEVEL_WARNING, "libmicrohttpd refuses a connection: %s", strerror(errno));
+}
+
+bool server_is_full(const struct server *server)
+{
+        return server->connections >= server->connection_limit;
 }
 
 bool server_is_busy(const struct server *server)

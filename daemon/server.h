@@ -16,6 +16,9 @@ struct server *server_start(
  * this has checked their uid. */
 void server_add(struct server *server, int fd, const struct sockaddr *peer, socklen_t peer_size);
 
+/* Whether there are as many connections as there may be: no more are to be added then. */
+bool server_is_full(const struct server *server);
+
 /* Whether a request is yet to be answered. */
 bool server_is_busy(const struct server *server);
 

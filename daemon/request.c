@@ -19,8 +19,8 @@
 
 enum { STREAM_BLOCK_SIZE = 65536 };
 
-/* For so long is a body read that nobody wants, so that the client sees the reply: clients read it once they
- * have sent all. */
+/* So much and for so long is a body read that nobody wants: clients see the reply once they have sent all. */
+enum { DISCARD_MAX_SIZE = 64 << 20 };
 static const int64_t DISCARD_MAX_NS = 10000000000;
 
 /* A request's state until it has one of its own, when its target is unsound. */
@@ -440,10 +440,9 @@ enum MHD_Result request_on_data(void *context, struct MHD_Connection *connection
                         return MHD_NO;
                 route(request, method, path);
                 start(request, version, sound);
-                /* Who asks first is answered first, and who announces too much too. */
-                if (request->stage == STAGE_DISCARD &&
-                        (request->headers.values[HEADER_EXPECT] != NULL ||
-                                announced_size(request) > request->server->service->max_body_size))
+                /* Who asks first, or announces very much, is answered at once. */
+                if (request->stage == STAGE_DISCARD && (request->headers.values[HEADER_EXPECT] != NULL ||
+                                                               announced_size(request) > DISCARD_MAX_SIZE))
                         request->early = true;
                 return request->early ? reply(request) : MHD_YES;
         }

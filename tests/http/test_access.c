@@ -1,5 +1,6 @@
 /* test_access.c: who is let in, and what is no good HTTP. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -203,6 +204,35 @@ static char *output_of(const char *command, int *status)
         return text;
 }
 
+/* Its owner could read the token, or write one that he knows. */
+static void token_of_another(struct stage *stage)
+{
+        (void)stage;
+        enum { NOBODY = 65534 };
+        if (geteuid() != 0) {
+                print_message("skipped: only root can give a file away\n");
+                skip();
+        }
+        char directory[] = "/tmp/sockwright-other.XXXXXX", path[64], line[1024];
+        const char *const program = getenv("SOCKWRIGHTD");
+        int status;
+        assert_non_null(mkdtemp(directory));
+        snprintf(path, sizeof path, "%s/token", directory);
+        const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        assert_int_equal(write(fd, "0123456789abcdef0123456789abcdef\n", 33), 33);
+        assert_return_code(fchown(fd, NOBODY, NOBODY), errno);
+        close(fd);
+        snprintf(line, sizeof line,
+                "timeout 30 %s --unix %s/socket --listen 127.0.0.1:0 --token-file %s 2>&1",
+                program ? program : SOCKWRIGHTD, directory, path);
+        char *const output = output_of(line, &status);
+        if (!WIFEXITED(status) || WEXITSTATUS(status) != 1 || !strstr(output, path))
+                fail_msg("%s: wait status %#x: %.1000s", line, (unsigned)status, output);
+        free(output);
+        unlink(path);
+        assert_return_code(rmdir(directory), errno);
+}
+
 /* The lines that it prints at its start work when pasted into a shell. */
 static void curl_lines(struct stage *stage)
 {
@@ -256,6 +286,7 @@ static const struct scenario scenarios[] = {
         { "unix needs no token", unix_needs_no_token },
         { "the token's file", token_file },
         { "the token is kept", token_is_kept },
+        { "a token of another user", token_of_another },
         { "the curl lines", curl_lines },
 };
 

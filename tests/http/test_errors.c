@@ -243,6 +243,20 @@ static void expected(struct stage *stage)
         assert_true(flag_at(reply, "timed_out"));
 }
 
+/* The outcome of a raw reply is known before it begins, when one is expected. */
+static void expected_of_raw(struct stage *stage)
+{
+        const struct ends pair = make_pair(stage, "SOCK_STREAM");
+        act(stage, pair.near, "send", 200, "{'text':'a clean end'}");
+        act(stage, pair.near, "shutdown", 200, "{'how':'SHUT_WR'}");
+        const struct reply *const reply =
+                act_for_raw(stage, pair.far, "recv?until=eof&expect=ECONNRESET", 422);
+        expect_problem(reply, 422, NULL);
+        assert_non_null(strstr(text_at(reply, "type"), "unexpected-outcome"));
+        assert_true(flag_at(reply, "outcome.eof"));
+        assert_string_equal(text_at(reply, "outcome.data"), "YSBjbGVhbiBlbmQ=");
+}
+
 /* What was made against all expectation is closed again. */
 static void unexpected_success(struct stage *stage)
 {
@@ -257,6 +271,7 @@ static const struct scenario scenarios[] = {
         { "a JSON bomb", json_bomb },
         { "wrong media types", wrong_media },
         { "expected errnos", expected },
+        { "an expected errno of a raw reply", expected_of_raw },
         { "unexpected success leaves nothing", unexpected_success },
 };
 

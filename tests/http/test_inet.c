@@ -96,6 +96,16 @@ static void unknown_name(struct stage *stage)
         assert_non_null(strstr(reply->body, "EAI_NONAME"));
 }
 
+/* Where no name server can be asked, that is what it says. */
+static void expected_unknown_name(struct stage *stage)
+{
+        const struct reply *const reply =
+                get(stage, 200, "/v1/getaddrinfo?host=no-such-host.invalid&expect=EAI_NONAME,EAI_AGAIN");
+        assert_string_equal(text_at(reply, "call"), "getaddrinfo");
+        const char *const name = text_at(reply, "errno");
+        assert_true(strcmp(name, "EAI_NONAME") == 0 || strcmp(name, "EAI_AGAIN") == 0);
+}
+
 static void interfaces(struct stage *stage)
 {
         const struct reply *const reply = get(stage, 200, "/v1/if_nameindex");
@@ -126,6 +136,7 @@ static const struct scenario scenarios[] = {
         { "numeric resolution", numeric_resolution },
         { "localhost", localhost },
         { "unknown name", unknown_name },
+        { "expected unknown name", expected_unknown_name },
         { "interfaces", interfaces },
         { "constants", constants },
         { "documents", documents },

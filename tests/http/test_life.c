@@ -47,6 +47,7 @@ static const struct creation {
         { "seqpacket without sctp", "{'family':'AF_INET','type':'SOCK_SEQPACKET'}", AF_INET, SOCK_SEQPACKET,
                 0, "AF_INET", "SOCK_SEQPACKET" },
         { "a family of no kernel", "{'family':45,'type':1}", 45, 1, 0, NULL, NULL },
+        { "a family below 0", "{'family':-1}", -1, SOCK_STREAM, 0, NULL, NULL },
         { "a protocol of another type", "{'family':'AF_INET','type':'SOCK_STREAM','protocol':17}", AF_INET,
                 SOCK_STREAM, 17, NULL, NULL },
 };

@@ -1,11 +1,7 @@
 /* test_stream.c: byte streams: conversations, recv's ends, raw bodies, half-close, back-pressure. */
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "tests/http/steps.h"
@@ -206,22 +202,6 @@ static void not_connected(struct stage *stage)
         act_refused(stage, id, "shutdown", "ENOTCONN", "{'how':'SHUT_RDWR'}");
         act_refused(stage, id, "send", "EPIPE", "{'text':'x'}");
         act_refused(stage, id, "accept", "EINVAL", "");
-}
-
-/* Writes until nothing has moved for a while. */
-static size_t wire_fill(int fd)
-{
-        static const char bytes[65536];
-        size_t total = 0;
-        struct pollfd room = { .fd = fd, .events = POLLOUT };
-        while (poll(&room, 1, 500) == 1) {
-                const ssize_t sent = send(fd, bytes, sizeof bytes, MSG_NOSIGNAL | MSG_DONTWAIT);
-                if (sent > 0)
-                        total += (size_t)sent;
-                else if (errno != EAGAIN)
-                        break;
-        }
-        return total;
 }
 
 /* An upload that nobody reads stops at the client, not in the daemon's memory. */

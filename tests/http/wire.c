@@ -55,6 +55,21 @@ void wire_post(int fd, const struct daemon *daemon, const char *path)
                 path, daemon->token);
 }
 
+size_t wire_fill(int fd)
+{
+        static const char bytes[65536];
+        size_t total = 0;
+        struct pollfd room = { .fd = fd, .events = POLLOUT };
+        while (poll(&room, 1, 500) == 1) {
+                const ssize_t sent = send(fd, bytes, sizeof bytes, MSG_NOSIGNAL | MSG_DONTWAIT);
+                if (sent > 0)
+                        total += (size_t)sent;
+                else if (errno != EAGAIN)
+                        break;
+        }
+        return total;
+}
+
 static size_t content_length(const char *head)
 {
         const char *const line = strcasestr(head, "\r\nContent-Length:");

@@ -14,6 +14,9 @@ int wire_open(const struct daemon *daemon, enum transport transport);
 
 void wire_write(int fd, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Writes until nothing has moved for a while. Returns how many bytes went. */
+size_t wire_fill(int fd);
+
 /* A POST without a body, as a good client sends it. */
 void wire_post(int fd, const struct daemon *daemon, const char *path);
 

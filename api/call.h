@@ -114,6 +114,9 @@ struct call_reply {
 /* The reply to a call that is done. False without memory. */
 bool call_reply(struct call *call, struct call_reply *out);
 
+/* The reply to a request that is no call's. False without memory. */
+bool problem_reply(const struct problem *problem, int64_t started_ns, struct call_reply *out);
+
 /* The errno's name of a call that the kernel refused, for logs; or NULL. */
 const char *call_errno_name(const struct call *call);
 

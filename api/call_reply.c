@@ -8,9 +8,9 @@
 #include "api/call.h"
 #include "api/print.h"
 
-static json_int_t duration_us(const struct call *call)
+static json_int_t duration_us(int64_t started_ns)
 {
-        return (now_ns() - call->started_ns) / 1000;
+        return (now_ns() - started_ns) / 1000;
 }
 
 /* The text becomes the reply's body. */
@@ -43,7 +43,7 @@ static void print_record(struct print *print, const struct call *call, const str
         }
         print_members(print, call->operation->reply, call->reply);
         PRINT(print, "\"duration_us\":");
-        print_integer(print, duration_us(call));
+        print_integer(print, duration_us(call->started_ns));
         PRINT(print, "}");
 }
 
@@ -117,17 +117,30 @@ static void add_progress(const struct call *call, json_t *object)
         json_decref(members);
 }
 
-static bool reply_problem(const struct call *call, const struct problem *problem, struct call_reply *out)
+/* Takes over the object, whose NULL is a failure. */
+static bool reply_problem_object(
+        json_t *object, const struct problem *problem, int64_t started_ns, struct call_reply *out)
 {
-        json_t *const object = problem_to_json(problem);
         if (object == NULL)
                 return false;
-        if (problem->kind == PROBLEM_ERRNO || problem->kind == PROBLEM_SHUTTING_DOWN)
-                add_progress(call, object);
-        json_object_set_new(object, "duration_us", json_integer(duration_us(call)));
+        json_object_set_new(object, "duration_us", json_integer(duration_us(started_ns)));
         const bool done = reply_json(object, problem_status(problem), "application/problem+json", out);
         json_decref(object);
         return done;
+}
+
+bool problem_reply(const struct problem *problem, int64_t started_ns, struct call_reply *out)
+{
+        *out = (struct call_reply){ 0 };
+        return reply_problem_object(problem_to_json(problem), problem, started_ns, out);
+}
+
+static bool reply_problem(const struct call *call, const struct problem *problem, struct call_reply *out)
+{
+        json_t *const object = problem_to_json(problem);
+        if (object != NULL && (problem->kind == PROBLEM_ERRNO || problem->kind == PROBLEM_SHUTTING_DOWN))
+                add_progress(call, object);
+        return reply_problem_object(object, problem, call->started_ns, out);
 }
 
 static bool expects(const struct call *call, int error)
@@ -146,7 +159,7 @@ static bool reply_expected(const struct call *call, struct call_reply *out)
                 return false;
         problem_add_errno(object, &call->result);
         add_progress(call, object);
-        json_object_set_new(object, "duration_us", json_integer(duration_us(call)));
+        json_object_set_new(object, "duration_us", json_integer(duration_us(call->started_ns)));
         const bool done = reply_json(object, 200, "application/json", out);
         json_decref(object);
         return done;

@@ -165,6 +165,11 @@ bool fields_decode(struct decoder *decoder, const struct fields *fields, void *r
                (!common || required_are_given(decoder, common, object));
 }
 
+bool field_is_said(const struct field *field, const void *member)
+{
+        return field->kind != FIELD_PAYLOAD && !(field->optional && field_kinds[field->kind].empty(member));
+}
+
 json_t *field_encode(const struct field *field, const void *member)
 {
         const struct kind *const kind = &field_kinds[field->kind];
@@ -178,8 +183,7 @@ json_t *fields_encode(const struct fields *fields, const void *record)
         for (size_t i = 0; i < fields->count; i++) {
                 const struct field *const field = &fields->rows[i];
                 const void *const member = (const char *)record + field->offset;
-                if (field->kind == FIELD_PAYLOAD ||
-                        (field->optional && field_kinds[field->kind].empty(member)))
+                if (!field_is_said(field, member))
                         continue;
                 if (json_object_set_new_nocheck(object, field->name, field_encode(field, member)) != 0)
                         return NULL;

@@ -189,6 +189,9 @@ bool fields_decode(struct decoder *decoder, const struct fields *fields, void *r
 json_t *field_value_from_query(
         struct decoder *decoder, const struct field *field, const char *text, size_t size);
 
+/* Whether a reply has the member: a payload is not among them, nor what is optional and empty. */
+bool field_is_said(const struct field *field, const void *member);
+
 /* Encodes one member, null where the row says so; a new reference, or NULL without memory. */
 json_t *field_encode(const struct field *field, const void *member);
 

@@ -90,8 +90,7 @@ void print_members(struct print *print, const struct fields *fields, const void 
         for (size_t i = 0; i < fields->count; i++) {
                 const struct field *const field = &fields->rows[i];
                 const void *const member = (const char *)record + field->offset;
-                if (field->kind == FIELD_PAYLOAD ||
-                        (field->optional && field_kinds[field->kind].empty(member)))
+                if (!field_is_said(field, member))
                         continue;
                 PRINT(print, "\"");
                 print_text(print, field->name, strlen(field->name));

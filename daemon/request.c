@@ -254,24 +254,12 @@ static enum MHD_Result queue(struct request *request, int status, struct MHD_Res
         return result;
 }
 
-/* The reply to what has failed before there was a call. */
-static bool problem_reply(const struct problem *problem, struct call_reply *out)
-{
-        json_t *const object = problem_to_json(problem);
-        char *const text = object == NULL ? NULL : json_dumps(object, JSON_COMPACT);
-        json_decref(object);
-        *out = (struct call_reply){ .status = problem_status(problem),
-                .media = "application/problem+json",
-                .body = (uint8_t *)text,
-                .size = text == NULL ? 0 : strlen(text) };
-        return text != NULL;
-}
-
 static enum MHD_Result reply(struct request *request)
 {
         struct call_reply reply;
-        const bool made = request->problem != NULL ? problem_reply(request->problem, &reply)
-                                                   : call_reply(&request->call, &reply);
+        const bool made = request->problem != NULL
+                                  ? problem_reply(request->problem, request->started_ns, &reply)
+                                  : call_reply(&request->call, &reply);
         if (!made)
                 return MHD_NO;
         struct MHD_Response *const response =
@@ -451,7 +439,6 @@ enum MHD_Result request_on_data(void *context, struct MHD_Connection *connection
         return request->stage == STAGE_RUN ? run(request) : end_body(request);
 }
 
-/* Sees the target before it is unescaped; what it returns is the request's first state. */
 /* Where the pool would not do for the target's parameters, libmicrohttpd answers nothing at all: it is
  * answered here, and the connection ended. */
 static void refuse_target(struct MHD_Connection *connection)

@@ -149,8 +149,8 @@ static bool is_forbidden(int level, int number, int when)
 
 static struct result refuse_forbidden(void)
 {
-        return unsound(
-                "option", "cannot be used from outside: it works on addresses or descriptors of the daemon");
+        return unsound("option",
+                "option: cannot be used from outside: it works on addresses or descriptors of the daemon");
 }
 
 static struct result set_dont_linger(int fd, const void *bytes, size_t size)

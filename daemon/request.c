@@ -148,25 +148,37 @@ static void set_idle_timeout(struct request *request, unsigned timeout_s)
         MHD_set_connection_option(request->connection, MHD_CONNECTION_OPTION_TIMEOUT, timeout_s);
 }
 
-/* All that can be said once the headers are there. */
-static void start(struct request *request, const char *version, bool sound_target)
+/* Whether the request may be looked at: it is one beyond doubt, meant for this daemon, and from somebody who
+ * may. */
+static bool admit(struct request *request, bool sound_target)
 {
-        headers_read(request->connection, version, &request->headers);
         if (!sound_target)
                 request->headers.fault =
                         "the target has a percent sign without two hexadecimal digits, or its path a NUL";
         if (request->headers.fault != NULL) {
                 fail(request, PROBLEM_UNSOUND_REQUEST, NULL, request->headers.fault);
                 request->early = true;
-        } else if (!is_local(request) && !host_is_own(request->headers.values[HEADER_HOST])) {
+                return false;
+        }
+        if (is_local(request))
+                return true;
+        if (!host_is_own(request->headers.values[HEADER_HOST])) {
                 fail(request, PROBLEM_FORBIDDEN, "Host",
                         "The daemon goes by localhost, by its addresses, and by the machine's own name.");
-        } else if (strncmp(request->path, "/v1", 3) == 0 && !is_local(request) &&
-                   !access_allows(request->server->access, request->headers.values[HEADER_AUTHORIZATION])) {
+                return false;
+        }
+        if (strncmp(request->path, "/v1", 3) == 0 &&
+                !access_allows(request->server->access, request->headers.values[HEADER_AUTHORIZATION])) {
                 fail(request, PROBLEM_UNAUTHORIZED, NULL, "Show the token: Authorization: Bearer TOKEN");
-        } else if (request->route.operation == NULL) {
-                return; /* the router has noted the problem */
-        } else if (!choose_stage(request)) {
+                return false;
+        }
+        return true;
+}
+
+/* Begins the call of a request that was admitted, and chooses what becomes of its body. */
+static void start(struct request *request)
+{
+        if (!choose_stage(request)) {
                 fail(request, PROBLEM_UNSUPPORTED_MEDIA, "Content-Type",
                         "The body must be application/json (curl --json), or application/octet-stream where "
                         "it is a payload.");
@@ -182,12 +194,13 @@ static void start(struct request *request, const char *version, bool sound_targe
         }
 }
 
-static void route(struct request *request, const char *method, const char *path)
+static bool route(struct request *request, const char *method, const char *path)
 {
         struct problem problem = { 0 };
         if (route_find(method, path, &request->route, &problem))
-                return;
+                return true;
         fail(request, problem.kind, problem.parameter, problem.detail);
+        return false;
 }
 
 static struct request *request_new(
@@ -426,8 +439,9 @@ enum MHD_Result request_on_data(void *context, struct MHD_Connection *connection
                 request = *state = request_new(context, connection, method, path);
                 if (request == NULL)
                         return MHD_NO;
-                route(request, method, path);
-                start(request, version, sound);
+                headers_read(connection, version, &request->headers);
+                if (admit(request, sound) && route(request, method, path))
+                        start(request);
                 /* Who asks first, or announces very much, is answered at once. */
                 if (request->stage == STAGE_DISCARD && (request->headers.values[HEADER_EXPECT] != NULL ||
                                                                announced_size(request) > DISCARD_MAX_SIZE))

@@ -1,6 +1,7 @@
 /* call.h: one request to run one operation, from decoding to its reply. Knows nothing of HTTP's wire. */
 #pragma once
 
+#include "api/caller.h"
 #include "api/operation.h"
 #include "daemon/sockets/registry.h"
 #include "daemon/sockets/waiter.h"
@@ -61,6 +62,7 @@ struct call {
         void (*resume)(struct call *call);
         int client_fd; /* -1: none to watch */
         bool client_is_local;
+        struct caller caller;
 };
 
 enum call_state { CALL_DONE, CALL_PARKED };

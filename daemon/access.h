@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "api/caller.h"
+
 enum { TOKEN_SIZE = 256 };
 
 struct access {
@@ -16,3 +18,6 @@ bool access_load(struct access *access, const char *path);
 
 /* Whether an Authorization header (NULL: none) shows the token; in constant time. */
 bool access_allows(const struct access *access, const char *authorization);
+
+/* Who the daemon's own user is. */
+extern const struct caller access_owner;

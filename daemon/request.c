@@ -121,6 +121,7 @@ static bool begin_call(struct request *request)
         call->resume = resume;
         call->client_fd = client_fd(request);
         call->client_is_local = is_local(request);
+        call->caller = access_owner;
         call->raw_reply = media_is(request->headers.values[HEADER_ACCEPT], "application/octet-stream");
         if (!call_begin(call, request->server->service, request->route.operation, request->route.id))
                 return false;

@@ -72,6 +72,11 @@ struct result call_unsound(struct call *call, const char *parameter, const char 
         return call->result;
 }
 
+bool call_reaches(const struct call *call, const struct socket *socket)
+{
+        return socket->owner == call->caller.account || call->caller.administers;
+}
+
 bool call_begin(struct call *call, struct service *service, const struct operation *operation, const char *id)
 {
         call->service = service;
@@ -83,16 +88,41 @@ bool call_begin(struct call *call, struct service *service, const struct operati
                 call->result = refused("malloc", ENOMEM);
                 return false;
         }
-        if (service->shutting_down && strncmp(operation->path, "/v1/", 4) == 0) {
+        if (service->shutting_down && operation->role != ROLE_ANYONE) {
                 call->result.kind = RESULT_SHUTDOWN;
                 return false;
         }
         if (!operation_has_id(operation))
                 return true;
         call->socket = registry_find(service->registry, id);
-        if (call->socket == NULL)
-                call->result.kind = RESULT_UNKNOWN;
-        return call->socket != NULL;
+        if (call->socket != NULL && call_reaches(call, call->socket))
+                return true;
+        /* What is not the caller's own looks just as what is not there. */
+        socket_release(call->socket);
+        call->socket = NULL;
+        call->result.kind = RESULT_UNKNOWN;
+        return false;
+}
+
+bool call_hold(struct call *call, size_t size)
+{
+        if (account_take(call->caller.account, RESOURCE_BYTES, size)) {
+                call->held += size;
+                return true;
+        }
+        call->result = account_over(RESOURCE_BYTES);
+        return false;
+}
+
+void call_keep(struct call *call, size_t size)
+{
+        account_add(call->caller.account, RESOURCE_BYTES, size);
+        call->held += size;
+}
+
+struct result call_room(const struct call *call)
+{
+        return account_has_room(call->caller.account, RESOURCE_BYTES) ? DONE : account_over(RESOURCE_BYTES);
 }
 
 static bool add_parameter(struct call *call, struct decoder *decoder, const char *name, json_t *value)
@@ -152,6 +182,10 @@ bool call_add_query(struct call *call, const char *name, const char *text, size_
 
 static bool decode_payload(struct call *call, struct decoder *decoder, const char *text, size_t size)
 {
+        if (!call_hold(call, base64_decoded_size(size))) {
+                problem_from_result(decoder->problem, &call->result);
+                return false;
+        }
         uint8_t *const bytes = malloc(base64_decoded_size(size));
         if (bytes == NULL || !arena_adopt(&call->arena, bytes))
                 return decoder_fail_memory(decoder);

@@ -42,6 +42,8 @@ struct call {
         struct problem *problem; /* in the arena; NULL: the result says it all */
         struct wait wait;
         bool parked;
+        bool over_quota;       /* it was not parked, since its caller has as many calls parked as may be */
+        size_t held;           /* bytes that its account is charged with until it is released */
         struct lookup *lookup; /* a name resolution, or NULL */
         int64_t started_ns;
         bool begun;       /* a connect(2) is under way */
@@ -71,6 +73,9 @@ enum call_state { CALL_DONE, CALL_PARKED };
  * zeroed but for what its owner sets. */
 bool call_begin(
         struct call *call, struct service *service, const struct operation *operation, const char *id);
+
+/* Whether a socket is the caller's to see and use. */
+bool call_reaches(const struct call *call, const struct socket *socket);
 
 /* Adds a parameter of the query string. `text` may be NULL (a bare name). */
 bool call_add_query(struct call *call, const char *name, const char *text, size_t size);
@@ -124,6 +129,14 @@ const char *call_errno_name(const struct call *call);
 
 /* Releases all that the call holds; the struct itself is its owner's. */
 void call_release(struct call *call);
+
+/* Charges the caller with memory that the call holds, until it is released. call_hold: false when that passes
+ * a limit; the call has then failed. call_keep: for bytes that are already there. */
+bool call_hold(struct call *call, size_t size);
+void call_keep(struct call *call, size_t size);
+
+/* For run functions that take bytes from the kernel, before they do: whether the caller may hold more. */
+struct result call_room(const struct call *call);
 
 /* For run functions: notes what is wrong with a parameter. */
 struct result call_unsound(struct call *call, const char *parameter, const char *format, ...)

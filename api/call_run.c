@@ -48,6 +48,9 @@ static bool park(struct wait *wait)
         wait->deadline_ns = (call->streamed ? now : call->started_ns) + timeout_ms * NS_PER_MS;
         if (timeout_ms == 0 || wait->deadline_ns <= now || must_not_wait(call))
                 return false;
+        call->over_quota = !account_take(call->caller.account, RESOURCE_PARKED, 1);
+        if (call->over_quota)
+                return false;
         call->parked = true;
         call->suspend(call);
         return true;
@@ -56,6 +59,7 @@ static bool park(struct wait *wait)
 static void wake(struct wait *wait)
 {
         struct call *const call = call_of(wait);
+        account_give_back(call->caller.account, RESOURCE_PARKED, 1);
         call->resume(call);
 }
 
@@ -100,7 +104,9 @@ static void end_early(struct call *call)
                         .detail = "the client ended its connection while the call waited" },
                 [WAIT_SHUTDOWN] = { .kind = RESULT_SHUTDOWN },
         };
-        if (call->wait.end != WAIT_FINISHED)
+        if (call->over_quota)
+                call->result = account_over(RESOURCE_PARKED);
+        else if (call->wait.end != WAIT_FINISHED)
                 call->result = results[call->wait.end];
 }
 
@@ -314,13 +320,14 @@ void call_release(struct call *call)
                 /* What was to be made is not, and nobody knows of it. */
                 if (call->socket != NULL)
                         waiter_cancel(call->service->waiter, call->socket);
-                registry_unreserve(call->service->registry, call->reserved);
+                registry_unreserve(call->service->registry, call->caller.account, call->reserved);
         }
         if (call->operation != NULL && call->reply != NULL)
                 fields_release(call->operation->reply, call->reply);
         if (call->problem != NULL)
                 json_decref(call->problem->extra);
         json_decref(call->parameters);
+        account_give_back(call->caller.account, RESOURCE_BYTES, call->held);
         socket_release(call->socket);
         arena_free(&call->arena);
 }

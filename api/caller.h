@@ -5,9 +5,11 @@
 
 #include "daemon/sockets/account.h"
 
+enum { POLICY_NAME_SIZE = 32 };
+
 struct caller {
-        struct account *account; /* NULL: nobody known, who may do what anyone may */
-        const char *policy;      /* "" or the name that rules of the policy may ask for; lives for ever */
+        struct account *account;       /* NULL: nobody known, who may do what anyone may */
+        char policy[POLICY_NAME_SIZE]; /* "" or a name that rules of the policy may ask for */
         bool operates;           /* may change things; else only look */
         bool administers;        /* reaches the sockets of others, and the daemon's own business */
 };

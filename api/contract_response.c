@@ -18,7 +18,7 @@ struct rule {
 
 bool operation_is_private(const struct operation *operation)
 {
-        return strncmp(operation->path, "/v1/", 4) == 0;
+        return operation->role != ROLE_ANYONE;
 }
 
 static bool is_any(const struct operation *operation)

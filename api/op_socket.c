@@ -134,6 +134,7 @@ static const struct field socket_object_rows[] = {
                 .example = "null"),
         FIELD(struct socket_object, label, "The name that it was given.", .nullable = true,
                 .example = "\"server\""),
+        FIELD(struct socket_object, owner, "Who made it.", .nullable = true, .example = "\"owner\""),
         FIELD(struct socket_object, created, "When it was made.",
                 .example = "\"2026-01-01T00:00:00.000000000Z\""),
         FIELD(struct socket_object, receive_queue, "Bytes received and not read yet (SIOCINQ)."),
@@ -208,6 +209,8 @@ static void describe(struct call *call, struct socket *socket, struct socket_obj
                 .sent_bytes = socket->sent_bytes,
                 .parked = (int)status.parked,
         };
+        if (socket->owner != NULL)
+                out->owner = (struct text){ socket->owner->name, strlen(socket->owner->name) };
         if (socket->parent != 0)
                 out->parent = id_text(call, socket->parent);
 }
@@ -233,13 +236,14 @@ static void set_label(struct socket *socket, const struct text *label)
 }
 
 /* A socket of a fresh descriptor, which it takes over; the reservation stays the caller's. */
-static struct socket *adopt(int *fd, const struct text *label)
+static struct socket *adopt(const struct call *call, int *fd, const struct text *label)
 {
         struct socket *const socket = socket_new(*fd, int_option(*fd, SO_DOMAIN, AF_UNSPEC),
                 int_option(*fd, SO_TYPE, 0), int_option(*fd, SO_PROTOCOL, 0));
         if (socket == NULL)
                 return NULL;
         take_fd(fd);
+        socket->owner = call->caller.account;
         set_label(socket, label);
         return socket;
 }
@@ -300,14 +304,14 @@ static struct result make(struct call *call, const struct socket_create_request 
 {
         if (request->listen.given && request->connect.given)
                 return call_unsound(call, "connect", "does not go with listen");
-        TRY(registry_reserve(call->service->registry, 1));
+        TRY(registry_reserve(call->service->registry, call->caller.account, 1));
         call->reserved = 1;
         const int family = family_to_make(request);
         fd_auto int fd =
                 socket(family, request->type | TYPE_FLAGS, protocol_number(family, request->protocol));
         TRY(capability_explain(check("socket", fd), 0, 0, family, request->type));
         TRY(prepare(call, request, fd));
-        call->socket = adopt(&fd, &request->label);
+        call->socket = adopt(call, &fd, &request->label);
         return call->socket == NULL ? refused("malloc", ENOMEM) : DONE;
 }
 
@@ -331,14 +335,14 @@ struct result run_socketpair_create(
         struct call *call, const struct socketpair_create_request *request, struct socket_pair *reply)
 {
         int fds[2];
-        TRY(registry_reserve(call->service->registry, 2));
+        TRY(registry_reserve(call->service->registry, call->caller.account, 2));
         call->reserved = 2;
         TRY(check("socketpair",
                 socketpair(request->family, request->type | TYPE_FLAGS, request->protocol, fds)));
         fd_auto int one_fd = fds[0];
         fd_auto int other_fd = fds[1];
-        struct socket *one socket_auto = adopt(&one_fd, &request->label);
-        struct socket *other socket_auto = adopt(&other_fd, &request->label);
+        struct socket *one socket_auto = adopt(call, &one_fd, &request->label);
+        struct socket *other socket_auto = adopt(call, &other_fd, &request->label);
         if (one == NULL || other == NULL)
                 return refused("malloc", ENOMEM);
         if (call->expect != NULL)
@@ -378,7 +382,7 @@ static bool fill_page(
                 count = registry_list(call->service->registry, *last, batch, BATCH);
                 for (size_t i = 0; i < count; i++) {
                         struct socket_object object;
-                        if (!full) {
+                        if (!full && call_reaches(call, batch[i])) {
                                 describe(call, batch[i], &object);
                                 *last = batch[i]->number;
                                 if (matches(request, &object))
@@ -457,12 +461,12 @@ struct result run_socket_listen(
 struct result run_socket_accept(
         struct call *call, const struct socket_accept_request *request, struct socket_object *reply)
 {
-        TRY(registry_reserve(call->service->registry, 1));
+        TRY(registry_reserve(call->service->registry, call->caller.account, 1));
         fd_auto int fd = accept4(call->socket->fd, NULL, NULL, TYPE_FLAGS);
-        struct socket *socket socket_auto = fd < 0 ? NULL : adopt(&fd, &request->label);
+        struct socket *socket socket_auto = fd < 0 ? NULL : adopt(call, &fd, &request->label);
         if (socket == NULL) {
                 const int error = fd < 0 ? errno : ENOMEM;
-                registry_unreserve(call->service->registry, 1);
+                registry_unreserve(call->service->registry, call->caller.account, 1);
                 return error == EAGAIN || error == EINTR ? would_block("accept") : refused("accept", error);
         }
         socket->parent = call->socket->number;

@@ -145,6 +145,7 @@ static bool gathers(const struct call *call, const struct socket_recv_request *r
 static bool keep_receipt(struct call *call, const struct receipt *receipt, struct payload *data)
 {
         *data = (struct payload){ .bytes = receipt->bytes, .size = receipt->size, .given = true };
+        call_keep(call, receipt->size);
         return receipt->bytes == NULL || arena_adopt(&call->arena, receipt->bytes);
 }
 
@@ -152,6 +153,7 @@ struct result run_socket_recv(
         struct call *call, const struct socket_recv_request *request, struct received *reply)
 {
         struct receipt receipt = { 0 };
+        TRY(call_room(call));
         if (gathers(call, request)) {
                 if (call->socket->type != SOCK_STREAM)
                         return call_unsound(
@@ -179,6 +181,7 @@ struct result run_socket_recvfrom(
         struct call *call, const struct socket_recvfrom_request *request, struct received_from *reply)
 {
         struct receipt receipt = { 0 };
+        TRY(call_room(call));
         struct result received = receive_once(call->socket, (size_t)request->size, request->flags, &receipt);
         if (received.kind != RESULT_DONE) {
                 received.call = "recvfrom";

@@ -14,7 +14,7 @@ const char *const method_names[METHOD_COUNT] = {
 };
 
 /* Here alone is it known that a call's records are of the types that its row names. */
-#define OPERATION(verb, path_text, row, call_name, turn_name, status, record, text)                          \
+#define OPERATION(verb, path_text, row, call_name, turn_name, role_name, status, record, text)               \
         static struct result door_##row(struct call *call)                                                   \
         {                                                                                                    \
                 return run_##row(call, call->request, call->reply);                                          \
@@ -23,12 +23,13 @@ const char *const method_names[METHOD_COUNT] = {
 #undef OPERATION
 
 const struct operation operations[] = {
-#define OPERATION(verb, path_text, row, call_name, turn_name, status, record, text)                          \
+#define OPERATION(verb, path_text, row, call_name, turn_name, role_name, status, record, text)               \
         { .method = METHOD_##verb,                                                                           \
                 .path = (path_text),                                                                         \
                 .name = #row,                                                                                \
                 .system_call = (call_name),                                                                  \
                 .turn = TURN_##turn_name,                                                                    \
+                .role = ROLE_##role_name,                                                                    \
                 .success = (status),                                                                         \
                 .summary = (text),                                                                           \
                 .request = &row##_request_fields,                                                            \

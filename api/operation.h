@@ -12,12 +12,16 @@ extern const char *const method_names[METHOD_COUNT];
  * once they have made a socket, for its connection. */
 enum turn { TURN_NONE, TURN_LATER, TURN_RECEIVE, TURN_SEND };
 
+/* Who may run an operation: anyone at all, whoever is known, or of those only who may change things. */
+enum role { ROLE_ANYONE, ROLE_WATCH, ROLE_OPERATE };
+
 struct operation {
         enum method method;
         const char *path;        /* "/v1/sockets/{id}/listen" */
         const char *name;        /* "socket_listen" */
         const char *system_call; /* "listen": what a call is named that did not get as far; or "" */
         enum turn turn;
+        enum role role;
         int success; /* 200, 201 (with Location), 204 */
         const char *summary;
         const struct fields *request, *reply;

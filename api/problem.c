@@ -66,7 +66,9 @@ const struct problem_row problem_rows[PROBLEM_COUNT] = {
                 .type = "quota",
                 .title = "Limit reached",
                 .response = "Quota",
-                .help = "A limit of the daemon's own is reached: sockets, connections or memory." },
+                .help = "A limit is reached, of the caller's or of the daemon as a whole: sockets, parked "
+                        "calls, bytes "
+                        "or requests per second, which Retry-After goes with." },
         [PROBLEM_SHUTTING_DOWN] = { .status = 503,
                 .type = "shutting-down",
                 .title = "Shutting down",

@@ -136,7 +136,7 @@ struct socket_object {
         struct text state;
         int tcp_state;
         struct address local, peer;
-        struct text parent, label;
+        struct text parent, label, owner;
         struct moment created;
         uint64_t receive_queue, send_queue, received_bytes, sent_bytes;
         int parked;
@@ -207,13 +207,13 @@ struct json_document {
         struct text document;
 };
 
-#define OPERATION(method, path, name, system_call, turn, success, reply, summary)                            \
+#define OPERATION(method, path, name, system_call, turn, role, success, reply, summary)                      \
         extern const struct fields name##_request_fields, reply##_fields;
 #include "api/operations.def"
 #undef OPERATION
 
 /* The functions: run_NAME. They decode nothing and know no status; see call.h for what they may return. */
-#define OPERATION(method, path, name, system_call, turn, success, reply, summary)                            \
+#define OPERATION(method, path, name, system_call, turn, role, success, reply, summary)                      \
         struct result run_##name(                                                                            \
                 struct call *call, const struct name##_request *request, struct reply *reply_out);
 struct call;

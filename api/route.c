@@ -11,7 +11,7 @@ static const struct {
         const char *path;
         size_t size;
 } paths[] = {
-#define OPERATION(verb, path_text, row, call_name, turn_name, status, record, text)                          \
+#define OPERATION(verb, path_text, row, call_name, turn_name, role_name, status, record, text)               \
         { .path = (path_text), .size = sizeof(path_text) - 1 },
 #include "api/operations.def"
 #undef OPERATION

@@ -8,10 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEFAULT_TIMEOUT_MS = 30000, MAX_TIMEOUT_MS = 3600000, THREADS_MAX = 256 };
+enum { DEFAULT_TIMEOUT_MS = 30000, MAX_TIMEOUT_MS = 3600000, THREADS_MAX = 256, MAX_HELD_BYTES = 1 << 30 };
 
-/* What an option does: a command, a text to keep, a number to read, or one more listener. */
-enum effect { EFFECT_COMMAND, EFFECT_TEXT, EFFECT_NUMBER, EFFECT_LISTEN };
+/* What an option does: a command, one with its text, a text to keep, a number to read, a flag to set, or one
+ * more listener. */
+enum effect { EFFECT_COMMAND, EFFECT_MAKE_TOKEN, EFFECT_TEXT, EFFECT_NUMBER, EFFECT_FLAG, EFFECT_LISTEN };
 
 struct row {
         const char *name, *argument; /* argument NULL: takes none */
@@ -42,6 +43,24 @@ static const struct row rows[] = {
                 .help = "Where the bearer token stands that TCP clients must show; made when it is not "
                         "there. Default: "
                         "sockwright.token beside the unix socket." },
+        { .name = "tokens",
+                .argument = "FILE",
+                .effect = EFFECT_TEXT,
+                .offset = offsetof(struct configuration, tokens_file),
+                .help = "More who are let in, a line each: NAME: sha256:HEX, uid:N, gid:N or certificate; "
+                        "then "
+                        "roles (watch, operate, admin), and a policy's name. Read again on SIGHUP." },
+        { .name = "make-token",
+                .argument = "NAME",
+                .effect = EFFECT_MAKE_TOKEN,
+                .min = COMMAND_MAKE_TOKEN,
+                .offset = offsetof(struct configuration, new_token),
+                .help = "Print a new token on standard error and its line of --tokens on standard output, "
+                        "and exit." },
+        { .name = "audit",
+                .effect = EFFECT_FLAG,
+                .offset = offsetof(struct configuration, audit),
+                .help = "Log each call that may change something: who, what, where to, and how it ended." },
         { .name = "threads",
                 .argument = "N",
                 .effect = EFFECT_NUMBER,
@@ -54,8 +73,57 @@ static const struct row rows[] = {
                 .effect = EFFECT_NUMBER,
                 .min = 1,
                 .max = 1 << 24,
-                .offset = offsetof(struct configuration, max_sockets),
+                .offset = offsetof(struct configuration, all.sockets),
                 .help = "How many sockets the daemon may own. Default: half of its descriptors." },
+        { .name = "max-parked",
+                .argument = "N",
+                .effect = EFFECT_NUMBER,
+                .min = 1,
+                .max = 1 << 24,
+                .offset = offsetof(struct configuration, all.parked),
+                .help = "How many calls may wait at a time. Default: as many as there are connections." },
+        { .name = "max-held-bytes",
+                .argument = "N",
+                .effect = EFFECT_NUMBER,
+                .min = 1,
+                .max = INT64_C(1) << 40,
+                .offset = offsetof(struct configuration, all.bytes),
+                .help = "How many bytes of requests and replies the daemon may hold. Default: 1073741824." },
+        { .name = "max-requests-per-second",
+                .argument = "N",
+                .effect = EFFECT_NUMBER,
+                .min = 1,
+                .max = 1000000,
+                .offset = offsetof(struct configuration, all.requests),
+                .help = "How many requests it takes per second. Default: no limit." },
+        { .name = "token-max-sockets",
+                .argument = "N",
+                .effect = EFFECT_NUMBER,
+                .min = 1,
+                .max = 1 << 24,
+                .offset = offsetof(struct configuration, each.sockets),
+                .help = "The same for each name: sockets. Default: no limit of its own." },
+        { .name = "token-max-parked",
+                .argument = "N",
+                .effect = EFFECT_NUMBER,
+                .min = 1,
+                .max = 1 << 24,
+                .offset = offsetof(struct configuration, each.parked),
+                .help = "The same for each name: parked calls. Default: no limit of its own." },
+        { .name = "token-max-held-bytes",
+                .argument = "N",
+                .effect = EFFECT_NUMBER,
+                .min = 1,
+                .max = INT64_C(1) << 40,
+                .offset = offsetof(struct configuration, each.bytes),
+                .help = "The same for each name: held bytes. Default: no limit of its own." },
+        { .name = "token-max-requests-per-second",
+                .argument = "N",
+                .effect = EFFECT_NUMBER,
+                .min = 1,
+                .max = 1000000,
+                .offset = offsetof(struct configuration, each.requests),
+                .help = "The same for each name: requests per second. Default: no limit of its own." },
         { .name = "max-body",
                 .argument = "BYTES",
                 .effect = EFFECT_NUMBER,
@@ -120,6 +188,13 @@ static bool apply(const struct row *row, const char *argument, struct configurat
         case EFFECT_COMMAND:
                 out->command = (enum command)row->min;
                 return true;
+        case EFFECT_MAKE_TOKEN:
+                out->command = (enum command)row->min;
+                *(const char **)(void *)member = argument;
+                return true;
+        case EFFECT_FLAG:
+                *(bool *)member = true;
+                return true;
         case EFFECT_TEXT:
                 *(const char **)(void *)member = argument;
                 return true;
@@ -140,7 +215,8 @@ bool command_line_read(int argc, char **argv, struct configuration *out)
 {
         struct option options[ROW_COUNT + 1] = { 0 };
         *out = (struct configuration){ .max_timeout_ms = MAX_TIMEOUT_MS,
-                .default_timeout_ms = DEFAULT_TIMEOUT_MS };
+                .default_timeout_ms = DEFAULT_TIMEOUT_MS,
+                .all.bytes = MAX_HELD_BYTES };
         for (int i = 0; i < ROW_COUNT; i++)
                 options[i] = (struct option){ .name = rows[i].name,
                         .val = i + 1,

@@ -1,6 +1,7 @@
 /* command_line.h: what sockwrightd is told at its start. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -8,16 +9,21 @@
 
 enum { LISTEN_MAX = 16 };
 
-enum command { COMMAND_SERVE, COMMAND_HELP, COMMAND_VERSION, COMMAND_OPENAPI };
+enum command { COMMAND_SERVE, COMMAND_HELP, COMMAND_VERSION, COMMAND_OPENAPI, COMMAND_MAKE_TOKEN };
 
 struct configuration {
         enum command command;
         const char *unix_path;
         const char *listen[LISTEN_MAX];
         size_t listen_count;
-        const char *token_file;
+        const char *token_file, *tokens_file;
+        const char *new_token; /* the name that COMMAND_MAKE_TOKEN makes one for */
         const char *log_level;
-        int64_t threads, max_sockets, max_body, max_timeout_ms, default_timeout_ms;
+        int64_t threads, max_body, max_timeout_ms, default_timeout_ms;
+        struct configured_limits {
+                int64_t sockets, parked, bytes, requests;
+        } each, all; /* of every name, and of all together */
+        bool audit;
 };
 
 /* Reads the arguments, which must outlive the settings. False after saying on standard error what is wrong.

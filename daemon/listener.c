@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/access.h"
 #include "daemon/log.h"
 #include "daemon/server.h"
 #include "daemon/sockets/cleanup.h"
@@ -79,22 +80,22 @@ bool listener_open_tcp(struct listener *listener, const char *text)
         return true;
 }
 
-/* On a unix socket, only this uid and root are served. */
-static bool is_welcome(const struct listener *listener, int fd)
+/* On a unix socket, only those are served who are known. */
+static bool is_welcome(const struct listener *listener, struct access *access, int fd)
 {
-        struct ucred peer;
+        const struct introduction introduction = { .unix_fd = fd };
+        struct ucred peer = { .uid = 0 };
         socklen_t size = sizeof peer;
-        if (listener->unix_path == NULL)
+        struct caller caller;
+        if (listener->unix_path == NULL || access_identify(access, &introduction, &caller))
                 return true;
-        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
-                (peer.uid == geteuid() || peer.uid == 0))
-                return true;
+        getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size);
         log_write(
                 LOG_LEVEL_WARNING, "refused a connection of uid %u on %s", (unsigned)peer.uid, listener->url);
         return false;
 }
 
-bool listener_accept(const struct listener *listener, struct server *server)
+bool listener_accept(const struct listener *listener, struct access *access, struct server *server)
 {
         while (!server_is_full(server)) {
                 struct sockaddr_storage peer = { .ss_family = AF_UNIX };
@@ -103,10 +104,16 @@ bool listener_accept(const struct listener *listener, struct server *server)
                         accept4(listener->fd, (struct sockaddr *)&peer, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
                 if (fd < 0)
                         return errno != EMFILE && errno != ENFILE && errno != ENOMEM && errno != ENOBUFS;
-                if (is_welcome(listener, fd))
+                if (is_welcome(listener, access, fd))
                         server_add(server, take_fd(&fd), (const struct sockaddr *)&peer, size);
         }
         return false;
+}
+
+void listener_let_in(const struct listener *listener, bool all_users)
+{
+        if (listener->unix_path != NULL && chmod(listener->unix_path, all_users ? 0666 : 0600) != 0)
+                log_write(LOG_LEVEL_WARNING, "%s: %s", listener->unix_path, strerror(errno));
 }
 
 void listener_close(struct listener *listener)

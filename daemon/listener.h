@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <sys/un.h>
 
+struct access;
 struct server;
 
 struct listener {
@@ -20,7 +21,10 @@ bool listener_open_tcp(struct listener *listener, const char *address);
 
 /* Accepts what is there and hands it to the server. False when descriptors or connections have run out: try
  * again a little later. */
-bool listener_accept(const struct listener *listener, struct server *server);
+bool listener_accept(const struct listener *listener, struct access *access, struct server *server);
+
+/* Whether the mode of a unix socket lets all users come as far as to be looked at. */
+void listener_let_in(const struct listener *listener, bool all_users);
 
 /* Closes it, and takes the unix socket's path away. */
 void listener_close(struct listener *listener);

@@ -40,7 +40,8 @@ struct daemon {
         size_t descriptors;
         int signal_fd;
         struct service service;
-        struct access access;
+        struct accounts *accounts;
+        struct access *access;
         struct server *server;
         struct listener listeners[LISTEN_MAX + 1];
         size_t listener_count;
@@ -116,11 +117,30 @@ static bool block_signals(struct daemon *daemon)
         sigemptyset(&signals);
         sigaddset(&signals, SIGTERM);
         sigaddset(&signals, SIGINT);
+        sigaddset(&signals, SIGHUP);
         signal(SIGPIPE, SIG_IGN);
         daemon->signal_fd = sigprocmask(SIG_BLOCK, &signals, NULL) == 0
                                     ? signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK)
                                     : -1;
         return daemon->signal_fd >= 0;
+}
+
+static struct limits limits_of(const struct configured_limits *configured)
+{
+        return (struct limits){ .most = { [RESOURCE_SOCKETS] = (size_t)configured->sockets,
+                                        [RESOURCE_PARKED] = (size_t)configured->parked,
+                                        [RESOURCE_BYTES] = (size_t)configured->bytes },
+                .requests_per_s = (unsigned)configured->requests };
+}
+
+static bool load_access(struct daemon *daemon)
+{
+        const struct configuration *const configuration = &daemon->configuration;
+        const struct limits each = limits_of(&configuration->each), all = limits_of(&configuration->all);
+        daemon->accounts = accounts_new(&each, &all);
+        if (daemon->accounts != NULL)
+                daemon->access = access_new(daemon->accounts, daemon->token_file, configuration->tokens_file);
+        return daemon->access != NULL;
 }
 
 static bool open_listeners(struct daemon *daemon)
@@ -131,6 +151,7 @@ static bool open_listeners(struct daemon *daemon)
         const size_t count = configuration->listen_count > 0 ? configuration->listen_count : 1;
         if (!listener_open_unix(&daemon->listeners[daemon->listener_count], daemon->unix_path))
                 return false;
+        listener_let_in(&daemon->listeners[daemon->listener_count], access_has_users(daemon->access));
         daemon->listener_count++;
         for (size_t i = 0; i < count; i++) {
                 if (!listener_open_tcp(&daemon->listeners[daemon->listener_count], listen[i]))
@@ -168,7 +189,7 @@ static bool start_service(struct daemon *daemon)
         }
         const size_t usable = daemon->descriptors - reserved;
         const size_t max_sockets =
-                configuration->max_sockets > 0 ? (size_t)configuration->max_sockets : usable / 2;
+                configuration->all.sockets > 0 ? (size_t)configuration->all.sockets : usable / 2;
         if (max_sockets >= usable) {
                 log_write(LOG_LEVEL_ERROR,
                         "--max-sockets %zu leaves no descriptors for HTTP: at most %zu of %zu fit",
@@ -186,7 +207,7 @@ static bool start_service(struct daemon *daemon)
                 return false;
         }
         daemon->server =
-                server_start(&daemon->service, &daemon->access, threads, (unsigned)(usable - max_sockets));
+                server_start(&daemon->service, daemon->access, threads, (unsigned)(usable - max_sockets));
         return daemon->server != NULL;
 }
 
@@ -206,19 +227,40 @@ static void announce(const struct daemon *daemon)
         fflush(stdout);
 }
 
-/* Accepts until a signal comes. */
+/* What is unsound stays as it was before, and is logged. */
+static void reload(struct daemon *daemon)
+{
+        const bool loaded = access_reload(daemon->access);
+        for (size_t i = 0; i < daemon->listener_count; i++)
+                listener_let_in(&daemon->listeners[i], access_has_users(daemon->access));
+        log_write(LOG_LEVEL_NOTICE, loaded ? "reloaded" : "reloading failed: all stays as it was");
+}
+
+/* Reads a signal. Whether it is one to stop for. */
+static bool is_to_stop(struct daemon *daemon)
+{
+        struct signalfd_siginfo signal;
+        if (read(daemon->signal_fd, &signal, sizeof signal) != sizeof signal)
+                return false;
+        if (signal.ssi_signo != SIGHUP)
+                return true;
+        reload(daemon);
+        return false;
+}
+
+/* Accepts until a signal to stop comes. */
 static void serve(struct daemon *daemon)
 {
         struct pollfd ready[LISTEN_MAX + 2] = { { .fd = daemon->signal_fd, .events = POLLIN } };
         for (size_t i = 0; i < daemon->listener_count; i++)
                 ready[i + 1] = (struct pollfd){ .fd = daemon->listeners[i].fd, .events = POLLIN };
         bool exhausted = false;
-        while (ready[0].revents == 0) {
+        while (ready[0].revents == 0 || !is_to_stop(daemon)) {
                 /* Without descriptors, a listener stays ready: pause instead of spinning. */
                 poll(ready, exhausted ? 1 : daemon->listener_count + 1, exhausted ? EXHAUSTED_PAUSE_MS : -1);
                 exhausted = false;
                 for (size_t i = 0; i < daemon->listener_count; i++)
-                        if (!listener_accept(&daemon->listeners[i], daemon->server))
+                        if (!listener_accept(&daemon->listeners[i], daemon->access, daemon->server))
                                 exhausted = true;
         }
 }
@@ -239,10 +281,9 @@ static void stop(struct daemon *daemon)
 static int run(struct daemon *daemon)
 {
         if (!set_log_level(daemon->configuration.log_level) || !choose_paths(daemon) ||
-                !raise_limit(daemon) || !block_signals(daemon) ||
-                !access_load(&daemon->access, daemon->token_file))
+                !raise_limit(daemon) || !block_signals(daemon))
                 return EXIT_FAILURE;
-        const bool serving = start_service(daemon) && open_listeners(daemon);
+        const bool serving = load_access(daemon) && start_service(daemon) && open_listeners(daemon);
         if (serving) {
                 announce(daemon);
                 serve(daemon);
@@ -255,6 +296,8 @@ static int run(struct daemon *daemon)
                 _exit(serving ? EXIT_SUCCESS : EXIT_FAILURE);
         waiter_free(daemon->service.waiter);
         registry_free(daemon->service.registry);
+        access_free(daemon->access);
+        accounts_free(daemon->accounts);
         close(daemon->signal_fd);
         return serving ? EXIT_SUCCESS : EXIT_FAILURE;
 }
@@ -274,6 +317,8 @@ int main(int argc, char **argv)
         case COMMAND_OPENAPI:
                 fputs(openapi_yaml_text(), stdout);
                 return EXIT_SUCCESS;
+        case COMMAND_MAKE_TOKEN:
+                return access_make_token(daemon.configuration.new_token) ? EXIT_SUCCESS : EXIT_FAILURE;
         case COMMAND_SERVE:
                 return run(&daemon);
         }

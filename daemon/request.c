@@ -21,7 +21,7 @@ enum { STREAM_BLOCK_SIZE = 65536 };
 
 /* So much and for so long is a body read that nobody wants: clients see the reply once they have sent all. */
 enum { DISCARD_MAX_SIZE = 64 << 20 };
-static const int64_t DISCARD_MAX_NS = 10000000000;
+static const int64_t DISCARD_MAX_NS = 10000000000, NS_PER_S = 1000000000;
 
 /* A request's state until it has one of its own, when its target is unsound. */
 static char unsound_target;
@@ -47,6 +47,7 @@ struct request {
         char *body;
         size_t size, capacity;
         int64_t started_ns, discard_until_ns;
+        int64_t retry_after_s;     /* 0: not said */
         int status;                /* of the reply, for the log */
         const char *method, *path; /* the library's; path without escapes and query */
 };
@@ -121,7 +122,6 @@ static bool begin_call(struct request *request)
         call->resume = resume;
         call->client_fd = client_fd(request);
         call->client_is_local = is_local(request);
-        call->caller = access_owner;
         call->raw_reply = media_is(request->headers.values[HEADER_ACCEPT], "application/octet-stream");
         if (!call_begin(call, request->server->service, request->route.operation, request->route.id))
                 return false;
@@ -149,6 +149,30 @@ static void set_idle_timeout(struct request *request, unsigned timeout_s)
         MHD_set_connection_option(request->connection, MHD_CONNECTION_OPTION_TIMEOUT, timeout_s);
 }
 
+static bool spend(struct request *request)
+{
+        int64_t wait_ns;
+        if (account_admit(request->call.caller.account, request->started_ns, &wait_ns))
+                return true;
+        request->retry_after_s = 1 + wait_ns / NS_PER_S;
+        fail(request, PROBLEM_QUOTA, NULL, "There are more requests per second than there may be.");
+        return false;
+}
+
+/* Finds out who asks. Outside of /v1, that is everybody's own business. */
+static bool identify(struct request *request)
+{
+        const struct introduction introduction = { .authorization =
+                                                           request->headers.values[HEADER_AUTHORIZATION],
+                .unix_fd = is_local(request) ? client_fd(request) : -1 };
+        if (access_identify(request->server->access, &introduction, &request->call.caller))
+                return spend(request);
+        if (strncmp(request->path, "/v1", 3) != 0)
+                return true;
+        fail(request, PROBLEM_UNAUTHORIZED, NULL, "Show a token: Authorization: Bearer TOKEN");
+        return false;
+}
+
 /* Whether the request may be looked at: it is one beyond doubt, meant for this daemon, and from somebody who
  * may. */
 static bool admit(struct request *request, bool sound_target)
@@ -161,19 +185,21 @@ static bool admit(struct request *request, bool sound_target)
                 request->early = true;
                 return false;
         }
-        if (is_local(request))
-                return true;
-        if (!host_is_own(request->headers.values[HEADER_HOST])) {
+        if (!is_local(request) && !host_is_own(request->headers.values[HEADER_HOST])) {
                 fail(request, PROBLEM_FORBIDDEN, "Host",
                         "The daemon goes by localhost, by its addresses, and by the machine's own name.");
                 return false;
         }
-        if (strncmp(request->path, "/v1", 3) == 0 &&
-                !access_allows(request->server->access, request->headers.values[HEADER_AUTHORIZATION])) {
-                fail(request, PROBLEM_UNAUTHORIZED, NULL, "Show the token: Authorization: Bearer TOKEN");
-                return false;
-        }
-        return true;
+        return identify(request);
+}
+
+/* Whether the operation is for this caller. */
+static bool permit(struct request *request)
+{
+        if (request->route.operation->role != ROLE_OPERATE || request->call.caller.operates)
+                return true;
+        fail(request, PROBLEM_FORBIDDEN, NULL, "This caller may only look: it has the role watch.");
+        return false;
 }
 
 /* Begins the call of a request that was admitted, and chooses what becomes of its body. */
@@ -287,6 +313,11 @@ static enum MHD_Result reply(struct request *request)
         add_header(response, "Location", reply.location);
         add_header(response, "Sockwright-Reply", reply.members);
         free(reply.members);
+        if (request->retry_after_s > 0) {
+                char seconds[24];
+                snprintf(seconds, sizeof seconds, "%lld", (long long)request->retry_after_s);
+                add_header(response, "Retry-After", seconds);
+        }
         if (reply.status == 401)
                 add_header(response, "WWW-Authenticate", "Bearer");
         if (reply.status == 405)
@@ -377,6 +408,10 @@ static bool collect(struct request *request, const char *bytes, size_t size)
                                                                                : request->size + size;
                 if (announced > request->size && announced <= limit)
                         capacity = announced;
+                if (!call_hold(&request->call, capacity - request->capacity)) {
+                        request->stage = STAGE_DISCARD;
+                        return true;
+                }
                 char *const body = realloc(request->body, capacity);
                 if (body == NULL)
                         return false;
@@ -441,7 +476,7 @@ enum MHD_Result request_on_data(void *context, struct MHD_Connection *connection
                 if (request == NULL)
                         return MHD_NO;
                 headers_read(connection, version, &request->headers);
-                if (admit(request, sound) && route(request, method, path))
+                if (admit(request, sound) && route(request, method, path) && permit(request))
                         start(request);
                 /* Who asks first, or announces very much, is answered at once. */
                 if (request->stage == STAGE_DISCARD && (request->headers.values[HEADER_EXPECT] != NULL ||

@@ -13,7 +13,7 @@ enum { IDLE_TIMEOUT_S = 15 };
 struct server {
         struct MHD_Daemon *daemon;
         struct service *service;
-        const struct access *access;
+        struct access *access;
         _Atomic unsigned requests;    /* begun, and not yet answered */
         _Atomic unsigned connections; /* handed over, and not yet closed */
         unsigned connection_limit;

@@ -34,7 +34,7 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
 }
 
 struct server *server_start(
-        struct service *service, const struct access *access, unsigned threads, unsigned connection_limit)
+        struct service *service, struct access *access, unsigned threads, unsigned connection_limit)
 {
         struct server *const server = calloc(1, sizeof *server);
         if (server == NULL)

@@ -10,7 +10,7 @@ struct server;
 
 /* Starts the worker threads. `service` and `access` must outlive the server. NULL after logging why. */
 struct server *server_start(
-        struct service *service, const struct access *access, unsigned threads, unsigned connection_limit);
+        struct service *service, struct access *access, unsigned threads, unsigned connection_limit);
 
 /* Hands an accepted connection over, whatever becomes of it. Clients on AF_UNIX need no token: whoever calls
  * this has checked their uid. */

@@ -42,60 +42,71 @@ static bool is_blocked(int flags)
 }
 
 /* Hands the memory over, and is empty then. */
-static uint8_t *unread_take(struct unread *unread)
+static uint8_t *unread_take(struct socket *socket)
 {
+        struct unread *const unread = &socket->unread;
+        account_give_back(socket->owner, RESOURCE_BYTES, unread->capacity);
         unread->start = unread->capacity = 0;
         unread->size = 0;
         return TAKE(unread->bytes);
 }
 
-static void unread_consume(struct unread *unread, size_t size)
+static void unread_consume(struct socket *socket, size_t size)
 {
+        struct unread *const unread = &socket->unread;
         unread->start += size;
         unread->size -= size;
         if (unread->size == 0)
-                free(unread_take(unread));
+                free(unread_take(socket));
 }
 
-static size_t unread_copy(struct unread *unread, uint8_t *out, size_t size, int flags)
+static size_t unread_copy(struct socket *socket, uint8_t *out, size_t size, int flags)
 {
+        const struct unread *const unread = &socket->unread;
         if (size > unread->size)
                 size = unread->size;
         memcpy(out, unread->bytes + unread->start, size);
         if ((flags & MSG_PEEK) == 0)
-                unread_consume(unread, size);
+                unread_consume(socket, size);
         return size;
 }
 
-static bool unread_make_room(struct unread *unread, size_t size)
+static struct result unread_make_room(struct socket *socket, size_t size)
 {
+        struct unread *const unread = &socket->unread;
         if (unread->start > 0) {
                 memmove(unread->bytes, unread->bytes + unread->start, unread->size);
                 unread->start = 0;
         }
         if (unread->size + size <= unread->capacity)
-                return true;
+                return DONE;
         size_t capacity = unread->capacity * 2;
         if (capacity < unread->size + size)
                 capacity = unread->size + size;
+        const size_t growth = capacity - unread->capacity;
+        if (!account_take(socket->owner, RESOURCE_BYTES, growth))
+                return account_over(RESOURCE_BYTES);
         uint8_t *const bytes = realloc(unread->bytes, capacity);
-        if (bytes == NULL)
-                return false;
+        if (bytes == NULL) {
+                account_give_back(socket->owner, RESOURCE_BYTES, growth);
+                return refused("recv", ENOMEM);
+        }
         unread->bytes = bytes;
         unread->capacity = capacity;
-        return true;
+        return DONE;
 }
 
 /* Hands the first `size` gathered bytes over: without a copy when those are all. */
-static struct result unread_hand_over(struct unread *unread, size_t size, struct receipt *out)
+static struct result unread_hand_over(struct socket *socket, size_t size, struct receipt *out)
 {
+        const struct unread *const unread = &socket->unread;
         if (size == unread->size && unread->start == 0) {
-                out->bytes = unread_take(unread);
+                out->bytes = unread_take(socket);
         } else {
                 out->bytes = malloc(size + 1);
                 if (out->bytes == NULL)
                         return refused("recv", ENOMEM);
-                unread_copy(unread, out->bytes, size, 0);
+                unread_copy(socket, out->bytes, size, 0);
         }
         out->size = out->length = size;
         return DONE;
@@ -135,7 +146,7 @@ struct result receive_once(struct socket *socket, size_t size, int flags, struct
         if (buffer == NULL)
                 return refused("recv", ENOMEM);
         if (unread->size > 0 && (flags & SIDE_FLAGS) == 0)
-                receipt.size = receipt.length = unread_copy(unread, buffer, size, flags);
+                receipt.size = receipt.length = unread_copy(socket, buffer, size, flags);
         else
                 TRY(receive_message(socket, buffer, size, flags, &receipt));
         uint8_t *const fitting = receipt.size < size ? realloc(buffer, receipt.size + 1) : NULL;
@@ -171,8 +182,7 @@ static struct result gather(struct socket *socket, struct goal *goal, int flags,
         size_t size = wanted - unread->size;
         if (size > GATHER_STEP)
                 size = GATHER_STEP;
-        if (!unread_make_room(unread, size))
-                return refused("recv", ENOMEM);
+        TRY(unread_make_room(socket, size));
         uint8_t *const tail = unread->bytes + unread->size;
         if (goal->delimiter != NULL) {
                 const ssize_t peeked = recv(socket->fd, tail, size, flags | MSG_DONTWAIT | MSG_PEEK);
@@ -214,12 +224,12 @@ struct result receive_until(struct socket *socket, struct goal *goal, int flags,
         if (gathered.kind != RESULT_DONE) {
                 /* The room that was made for nothing. */
                 if (unread->size == 0)
-                        unread_consume(unread, 0);
+                        unread_consume(socket, 0);
                 return gathered;
         }
         receipt.complete = reached > 0 || (until_end && receipt.eof);
         const size_t there = unread->size < goal->limit ? unread->size : goal->limit;
-        TRY(unread_hand_over(unread, reached > 0 ? reached : there, &receipt));
+        TRY(unread_hand_over(socket, reached > 0 ? reached : there, &receipt));
         *out = receipt;
         return DONE;
 }
@@ -229,7 +239,7 @@ struct result receive_piece(struct socket *socket, uint8_t *bytes, size_t size, 
         struct unread *const unread = &socket->unread;
         uint8_t probe;
         if (unread->size > 0) {
-                *used = size > 0 ? unread_copy(unread, bytes, size, flags) : 1;
+                *used = size > 0 ? unread_copy(socket, bytes, size, flags) : 1;
                 return DONE;
         }
         const int piece_flags = flags | MSG_DONTWAIT | (size == 0 ? MSG_PEEK : 0);

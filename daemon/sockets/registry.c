@@ -60,18 +60,22 @@ void registry_free(struct registry *registry)
         free(registry);
 }
 
-struct result registry_reserve(struct registry *registry, size_t count)
+struct result registry_reserve(struct registry *registry, struct account *owner, size_t count)
 {
+        if (!account_take(owner, RESOURCE_SOCKETS, count))
+                return account_over(RESOURCE_SOCKETS);
         LOCK_SCOPE(&registry->lock);
-        if (count > registry->limit - registry->published - registry->reserved)
-                return (struct result){ .kind = RESULT_QUOTA,
-                        .detail = "the daemon owns as many sockets as it may" };
-        registry->reserved += count;
-        return DONE;
+        if (count <= registry->limit - registry->published - registry->reserved) {
+                registry->reserved += count;
+                return DONE;
+        }
+        account_give_back(owner, RESOURCE_SOCKETS, count);
+        return account_over(RESOURCE_SOCKETS);
 }
 
-void registry_unreserve(struct registry *registry, size_t count)
+void registry_unreserve(struct registry *registry, struct account *owner, size_t count)
 {
+        account_give_back(owner, RESOURCE_SOCKETS, count);
         LOCK_SCOPE(&registry->lock);
         registry->reserved -= count;
 }
@@ -118,6 +122,7 @@ bool registry_unpublish(struct registry *registry, struct socket *socket)
         *(socket->older == NULL ? &registry->oldest : &socket->older->newer) = socket->newer;
         *(socket->newer == NULL ? &registry->newest : &socket->newer->older) = socket->older;
         registry->published--;
+        account_give_back(socket->owner, RESOURCE_SOCKETS, 1);
         return true;
 }
 

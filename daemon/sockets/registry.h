@@ -17,13 +17,15 @@ struct registry *registry_new(size_t limit);
 /* Ends every socket that is left; no call may be under way. Accepts NULL. */
 void registry_free(struct registry *registry);
 
-/* Reserves room for `count` sockets before they are made. RESULT_QUOTA when that passes the limit. */
-struct result registry_reserve(struct registry *registry, size_t count);
+/* Reserves room for `count` sockets of an account (NULL: nobody's) before they are made. RESULT_QUOTA when
+ * that passes a limit. */
+struct result registry_reserve(struct registry *registry, struct account *owner, size_t count);
 
 /* Gives back a reservation that made no socket. */
-void registry_unreserve(struct registry *registry, size_t count);
+void registry_unreserve(struct registry *registry, struct account *owner, size_t count);
 
-/* Publishes a socket under a reservation: it gets its number, and the registry a reference of its own. */
+/* Publishes a socket under its owner's reservation: it gets its number, and the registry a reference of its
+ * own. */
 void registry_publish(struct registry *registry, struct socket *socket);
 
 /* A counted reference, or NULL when there is no such socket. */

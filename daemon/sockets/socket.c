@@ -68,6 +68,7 @@ void socket_release(struct socket *socket)
         close(socket->fd);
         for (int direction = 0; direction < DIRECTION_COUNT; direction++)
                 pthread_mutex_destroy(&socket->lanes[direction].lock);
+        account_give_back(socket->owner, RESOURCE_BYTES, socket->unread.capacity);
         free(socket->unread.bytes);
         free(socket);
 }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "daemon/sockets/account.h"
 #include "daemon/sockets/address.h"
 
 enum { LABEL_SIZE = 128 };
@@ -35,6 +36,7 @@ struct socket {
         int fd, family, type, protocol;
         char label[LABEL_SIZE];
         struct timespec created;
+        struct account *owner; /* NULL: nobody in particular */
 
         _Atomic unsigned references;
         _Atomic bool closed;                         /* its id is gone; calls end with ECANCELED */

@@ -172,7 +172,7 @@ static inline void scene_set(struct scene *scene, int family, int type)
         assert_true(ends_open(&ends, family, type));
         scene->socket = socket_new(ends.one, family, type, 0);
         assert_non_null(scene->socket);
-        assert_int_equal(registry_reserve(exchange_service.registry, 1).kind, RESULT_DONE);
+        assert_int_equal(registry_reserve(exchange_service.registry, NULL, 1).kind, RESULT_DONE);
         registry_publish(exchange_service.registry, scene->socket);
         scene->peer = ends.other;
 }

@@ -260,12 +260,12 @@ static void makes_sockets(void **state)
                 assert_int_equal(registry_count(exchange_service.registry) > before, made);
                 exchange_clean(&exchange);
         }
-        assert_int_equal(registry_reserve(exchange_service.registry, 96).kind, RESULT_DONE);
+        assert_int_equal(registry_reserve(exchange_service.registry, NULL, 96).kind, RESULT_DONE);
         struct exchange exchange;
         exchange_make(&exchange, "socketpair_create", NULL, NULL, NULL);
         exchange_check(&exchange, 429, "{\"status\":429}");
         exchange_clean(&exchange);
-        registry_unreserve(exchange_service.registry, 96);
+        registry_unreserve(exchange_service.registry, NULL, 96);
 }
 
 int main(void)

@@ -296,8 +296,8 @@ static void abandons_the_making(void **state)
         exchange_check(&exchange, 422, "{\"errno\":\"ETIMEDOUT\",\"call\":\"connect\",\"timed_out\":true}");
         exchange_clean(&exchange);
         assert_int_equal(registry_count(exchange_service.registry), before);
-        assert_int_equal(registry_reserve(exchange_service.registry, 100 - before).kind, RESULT_DONE);
-        registry_unreserve(exchange_service.registry, 100 - before);
+        assert_int_equal(registry_reserve(exchange_service.registry, NULL, 100 - before).kind, RESULT_DONE);
+        registry_unreserve(exchange_service.registry, NULL, 100 - before);
 }
 
 /* A full queue is tried again and again; a refusal ends that. */

@@ -16,7 +16,7 @@ static struct socket *publish(struct registry *registry)
         const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         struct socket *const socket = socket_new(fd, AF_UNIX, SOCK_STREAM, 0);
         assert_non_null(socket);
-        assert_int_equal(registry_reserve(registry, 1).kind, RESULT_DONE);
+        assert_int_equal(registry_reserve(registry, NULL, 1).kind, RESULT_DONE);
         registry_publish(registry, socket);
         return socket;
 }
@@ -123,18 +123,18 @@ static void keeps_the_limit(void **state)
         (void)state;
         struct registry *const registry = registry_new(3);
         struct socket *const one = publish(registry);
-        assert_int_equal(registry_reserve(registry, 3).kind, RESULT_QUOTA);
-        assert_int_equal(registry_reserve(registry, 2).kind, RESULT_DONE);
-        const struct result full = registry_reserve(registry, 1);
+        assert_int_equal(registry_reserve(registry, NULL, 3).kind, RESULT_QUOTA);
+        assert_int_equal(registry_reserve(registry, NULL, 2).kind, RESULT_DONE);
+        const struct result full = registry_reserve(registry, NULL, 1);
         assert_int_equal(full.kind, RESULT_QUOTA);
         assert_non_null(full.detail);
-        registry_unreserve(registry, 1);
-        assert_int_equal(registry_reserve(registry, 1).kind, RESULT_DONE);
-        registry_unreserve(registry, 2);
+        registry_unreserve(registry, NULL, 1);
+        assert_int_equal(registry_reserve(registry, NULL, 1).kind, RESULT_DONE);
+        registry_unreserve(registry, NULL, 2);
         struct socket *const two = publish(registry), *const three = publish(registry);
         assert_int_equal(registry_count(registry), 3);
-        assert_int_equal(registry_reserve(registry, 1).kind, RESULT_QUOTA);
-        assert_int_equal(registry_reserve(registry, SIZE_MAX).kind, RESULT_QUOTA);
+        assert_int_equal(registry_reserve(registry, NULL, 1).kind, RESULT_QUOTA);
+        assert_int_equal(registry_reserve(registry, NULL, SIZE_MAX).kind, RESULT_QUOTA);
         withdraw(registry, two);
         struct socket *const four = publish(registry);
         assert_int_equal(registry_count(registry), 3);
@@ -201,7 +201,7 @@ static void *come_and_go(void *argument)
         for (int turn = 0; turn < 1000; turn++) {
                 const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
                 struct socket *const socket = socket_new(fd, AF_UNIX, SOCK_STREAM, 0);
-                if (registry_reserve(registry, 1).kind != RESULT_DONE)
+                if (registry_reserve(registry, NULL, 1).kind != RESULT_DONE)
                         return NULL;
                 registry_publish(registry, socket);
                 struct socket *const found = registry_find_number(registry, socket->number);

@@ -10,6 +10,6 @@ enum { POLICY_NAME_SIZE = 32 };
 struct caller {
         struct account *account;       /* NULL: nobody known, who may do what anyone may */
         char policy[POLICY_NAME_SIZE]; /* "" or a name that rules of the policy may ask for */
-        bool operates;           /* may change things; else only look */
-        bool administers;        /* reaches the sockets of others, and the daemon's own business */
+        bool operates;                 /* may change things; else only look */
+        bool administers;              /* reaches the sockets of others, and the daemon's own business */
 };

@@ -52,8 +52,8 @@ static const char id_parameter[] =
         "id.\","
         "\"schema\":{\"type\":\"string\",\"minLength\":1},\"example\":\"k7f2m1q-12\"}}";
 
-static const enum problem_kind problems_of_any[] = { PROBLEM_FORBIDDEN, PROBLEM_UNKNOWN_PATH,
-        PROBLEM_WRONG_METHOD, PROBLEM_QUOTA };
+static const enum problem_kind problems_of_any[] = { PROBLEM_UNAUTHORIZED, PROBLEM_FORBIDDEN,
+        PROBLEM_UNKNOWN_PATH, PROBLEM_WRONG_METHOD, PROBLEM_QUOTA };
 
 static const char *operation_tag(const struct operation *operation)
 {

@@ -36,13 +36,13 @@ bool identity_is_name(const char *name)
 
 static bool read_digest(const char *text, struct identity *out)
 {
-        for (size_t i = 0; i < DIGEST_SIZE; i++) {
-                const char pair[] = { text[2 * i], text[2 * i + 1], '\0' };
+        for (size_t i = 0; i < DIGEST_SIZE; i++, text += 2) {
+                const char pair[] = { text[0], text[0] == '\0' ? '\0' : text[1], '\0' };
                 if (!isxdigit((unsigned char)pair[0]) || !isxdigit((unsigned char)pair[1]))
                         return false;
                 out->digest[i] = (uint8_t)strtoul(pair, NULL, 16);
         }
-        return text[2 * DIGEST_SIZE] == '\0';
+        return *text == '\0';
 }
 
 static bool read_id(const char *text, struct identity *out)

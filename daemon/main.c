@@ -14,6 +14,7 @@
 #include "api/call.h"
 #include "api/openapi.h"
 #include "daemon/access.h"
+#include "daemon/audit.h"
 #include "daemon/command_line.h"
 #include "daemon/listener.h"
 #include "daemon/server.h"
@@ -280,6 +281,8 @@ static void stop(struct daemon *daemon)
 
 static int run(struct daemon *daemon)
 {
+        if (daemon->configuration.audit)
+                audit_enable();
         if (!set_log_level(daemon->configuration.log_level) || !choose_paths(daemon) ||
                 !raise_limit(daemon) || !block_signals(daemon))
                 return EXIT_FAILURE;

@@ -9,11 +9,13 @@
  * between goes through STAGE_DISCARD until its body has ended. */
 #include "daemon/request.h"
 
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "api/route.h"
+#include "daemon/audit.h"
 #include "daemon/header.h"
 #include "daemon/log.h"
 
@@ -252,6 +254,30 @@ static void log_request(const struct request *request)
                 name == NULL ? "-" : name, (long long)((now_ns() - request->started_ns) / 1000));
 }
 
+/* "127.0.0.1:5555", or "unix". */
+static const char *client_address(const struct request *request, char *out, size_t out_size)
+{
+        const union MHD_ConnectionInfo *const info =
+                MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+        struct address address = { .given = true };
+        if (info == NULL || info->client_addr == NULL || info->client_addr->sa_family == AF_UNIX)
+                return "unix";
+        address.size = info->client_addr->sa_family == AF_INET ? sizeof(struct sockaddr_in)
+                                                               : sizeof(struct sockaddr_in6);
+        memcpy(&address.storage, info->client_addr, address.size);
+        return address_format(&address, out, out_size);
+}
+
+static void audit_request(const struct request *request)
+{
+        char from[ADDRESS_TEXT_SIZE];
+        audit_write(&(struct audit){ .operation = request->route.operation,
+                .call = &request->call,
+                .from = client_address(request, from, sizeof from),
+                .status = request->status,
+                .duration_us = (now_ns() - request->started_ns) / 1000 });
+}
+
 void request_on_completed(void *context, struct MHD_Connection *connection, void **state,
         enum MHD_RequestTerminationCode termination)
 {
@@ -263,6 +289,8 @@ void request_on_completed(void *context, struct MHD_Connection *connection, void
                 return;
         if (log_wants(LOG_LEVEL_INFO))
                 log_request(request);
+        if (audit_is_enabled())
+                audit_request(request);
         if (request->call.streamed)
                 set_idle_timeout(request, IDLE_TIMEOUT_S);
         atomic_fetch_sub_explicit(&request->server->requests, 1, memory_order_relaxed);

@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,13 +37,8 @@ bool identity_is_name(const char *name)
 
 static bool read_digest(const char *text, struct identity *out)
 {
-        for (size_t i = 0; i < DIGEST_SIZE; i++, text += 2) {
-                const char pair[] = { text[0], text[0] == '\0' ? '\0' : text[1], '\0' };
-                if (!isxdigit((unsigned char)pair[0]) || !isxdigit((unsigned char)pair[1]))
-                        return false;
-                out->digest[i] = (uint8_t)strtoul(pair, NULL, 16);
-        }
-        return *text == '\0';
+        size_t size = 0;
+        return OPENSSL_hexstr2buf_ex(out->digest, DIGEST_SIZE, &size, text, '\0') == 1 && size == DIGEST_SIZE;
 }
 
 static bool read_id(const char *text, struct identity *out)

@@ -13,7 +13,8 @@
  * bounds the headers and the pieces in which bodies come. */
 enum { CONNECTION_POOL_SIZE = 7680 };
 
-static void on_library_log(void *context, const char *format, va_list arguments)
+__attribute__((format(printf, 2, 0))) static void on_library_log(
+        void *context, const char *format, va_list arguments)
 {
         char line[512];
         (void)context;

@@ -72,7 +72,8 @@ static bool host_name(const char *host, char *out, size_t out_size)
         const size_t size = bracketed ? strcspn(host, "]") : strcspn(host, ":");
         const char *const rest = host + size + (bracketed && host[size] == ']');
         const char *const digits = rest[0] == ':' ? rest + 1 : rest;
-        if (size >= out_size || size <= (size_t)bracketed || (bracketed && host[size] != ']'))
+        if (size >= out_size || size <= (size_t)bracketed || (bracketed && host[size] != ']') ||
+                (rest[0] != ':' && rest[0] != '\0'))
                 return false;
         memcpy(out, host + bracketed, size - bracketed);
         out[size - bracketed] = '\0';
@@ -85,8 +86,9 @@ bool host_is_own(const char *host)
         unsigned char address[sizeof(struct in6_addr)];
         if (host == NULL || !host_name(host, name, sizeof name))
                 return false;
-        if (strcasecmp(name, "localhost") == 0 ||
-                inet_pton(host[0] == '[' ? AF_INET6 : AF_INET, name, address) == 1)
+        if (host[0] == '[')
+                return inet_pton(AF_INET6, name, address) == 1;
+        if (strcasecmp(name, "localhost") == 0 || inet_pton(AF_INET, name, address) == 1)
                 return true;
         gethostname(own, sizeof own);
         return strcasecmp(name, own) == 0;

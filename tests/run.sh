@@ -64,6 +64,7 @@ fi
 if check "build of tsan (thread sanitizer)" build tsan; then
         suites tsan --tests-regex '^(unit|http)/'
 fi
+check "fuzzing, each target for a minute" sh tests/fuzz/run.sh 60
 
 say "done"
 echo "$passed passed, $failed failed"

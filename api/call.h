@@ -3,20 +3,32 @@
 
 #include "api/caller.h"
 #include "api/operation.h"
+#include "daemon/sockets/guard.h"
 #include "daemon/sockets/registry.h"
 #include "daemon/sockets/waiter.h"
 
 struct goal;
 struct lookup;
 
-/* What all calls work on. Constant once the daemon serves. */
+/* What all calls work on. Constant once the daemon serves, but for the policy that the guard has. */
 struct service {
         struct registry *registry;
         struct waiter *waiter;
         int64_t default_timeout_ms, max_timeout_ms;
         size_t max_body_size;
         _Atomic bool shutting_down;
+        struct guard guard;
+        /* Told, in a line of text, what the policy denies without a reply that says so, or would deny if it
+         * were enforced; NULL: nobody. Any thread may call it. */
+        void (*note)(const char *text);
 };
+
+/* Puts a policy in force, whose reference it takes over (NULL: only what is built in): all of it at once, for
+ * whatever is judged from then on. */
+static inline void service_set_policy(struct service *service, struct policy *policy)
+{
+        guard_set_policy(&service->guard, policy);
+}
 
 /* The parameters that many operations share. */
 struct common {

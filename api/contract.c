@@ -125,6 +125,9 @@ static const char outcome_properties[] =
 static const char parameter_property[] =
         "{\"type\":\"string\",\"description\":\"The parameter at fault, such as options[2].level.\"}";
 
+static const char rule_property[] =
+        "{\"type\":\"string\",\"description\":\"The rule of the policy that denies it.\"}";
+
 static const char timed_schema[] =
         "{\"type\":\"object\",\"description\":\"What every reply of a call carries.\","
         "\"required\":[\"duration_us\"],\"properties\":{\"duration_us\":{\"type\":\"integer\",\"minimum\":0,"
@@ -144,6 +147,8 @@ void contract_add_outcomes(struct contract *contract)
                 "[\"type\", \"title\", \"status\", \"detail\"]");
         contract_set(contract, json_object_get(problem, "properties"), "parameter",
                 json_loads(parameter_property, 0, NULL));
+        contract_set(
+                contract, json_object_get(problem, "properties"), "rule", json_loads(rule_property, 0, NULL));
         contract_set(contract, contract->schemas, "Problem", problem);
         contract_set(contract, contract->schemas, "ErrnoOutcome",
                 outcome_schema(contract, "An errno that the caller had named in `expect`.",
@@ -162,6 +167,8 @@ static json_t *problem_example(enum problem_kind kind)
                 problem_set(&problem, kind, kind == PROBLEM_UNSOUND_REQUEST ? "backlog" : NULL, "%s",
                         problem_rows[kind].help);
         }
+        if (kind == PROBLEM_DENIED)
+                problem.extra = json_pack("{ss}", "rule", "control");
         json_t *const json = problem_to_json(&problem);
         json_decref(problem.extra);
         return json;

@@ -60,9 +60,21 @@ static bool shuts_down(const struct operation *operation)
         return operation_is_private(operation) || strcmp(operation->name, "service_readiness") == 0;
 }
 
+/* What reaches beyond the daemon is judged by the policy. An accept that meets a denied peer goes on. */
+static bool is_judged(const struct operation *operation)
+{
+        static const char *const judged[] = { "socket_create", "socketpair_create", "socket_bind",
+                "socket_listen", "socket_connect", "socket_sendto", "socket_setsockopt" };
+        for (size_t i = 0; i < sizeof judged / sizeof *judged; i++)
+                if (strcmp(operation->name, judged[i]) == 0)
+                        return true;
+        return false;
+}
+
 static const struct rule rules[] = {
         { .problem = PROBLEM_UNSOUND_REQUEST, .applies = is_any },
         { .problem = PROBLEM_UNAUTHORIZED, .applies = operation_is_private },
+        { .problem = PROBLEM_DENIED, .applies = is_judged },
         { .problem = PROBLEM_UNKNOWN_SOCKET, .applies = operation_has_id },
         { .problem = PROBLEM_TOO_LARGE, .applies = has_body },
         { .problem = PROBLEM_UNSUPPORTED_MEDIA, .applies = has_body },

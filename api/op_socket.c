@@ -7,6 +7,7 @@
 #include <sys/ioctl.h>
 
 #include "api/call.h"
+#include "api/guarded.h"
 #include "api/option_json.h"
 #include "api/record.h"
 #include "daemon/sockets/capability.h"
@@ -19,8 +20,6 @@ enum { LABEL_MAX = LABEL_SIZE - 1, PAGE_DEFAULT = 100, PAGE_MAX = 1000, BACKLOG_
 
 /* Makes the kernel's non-blocking, close-on-exec sockets of what the caller asks for. */
 static const int TYPE_FLAGS = SOCK_NONBLOCK | SOCK_CLOEXEC;
-
-static const int64_t UNIX_CONNECT_RETRY_NS = 5000000;
 
 #define LABEL_FIELD(type)                                                                                    \
         FIELD(type, label, "A name of your own for it, to find it again.", .max = LABEL_MAX,                 \
@@ -248,31 +247,6 @@ static struct socket *adopt(const struct call *call, int *fd, const struct text 
         return socket;
 }
 
-static struct result bind_to(int fd, const struct address *address)
-{
-        return check("bind", bind(fd, (const struct sockaddr *)&address->storage, address->size));
-}
-
-/* One attempt of connect(2), which goes on by itself once begun. Asking again tells how it went; unlike
- * SO_ERROR, that also makes a TCP socket ready for another try, as a blocking connect(2) that fails does. */
-static struct result connect_step(struct call *call, struct socket *socket, const struct address *address)
-{
-        if (connect(socket->fd, (const struct sockaddr *)&address->storage, address->size) == 0)
-                return DONE;
-        const int error = errno;
-        if (call->begun && error == EISCONN)
-                return DONE;
-        if (error == EINPROGRESS || error == EINTR || (call->begun && error == EALREADY)) {
-                call->begun = true;
-                return would_block("connect");
-        }
-        /* AF_UNIX: the listener's queue is full, and no readiness will tell when it isn't. */
-        const bool is_full = error == EAGAIN && socket->family == AF_UNIX;
-        if (is_full)
-                call->wait.retry_ns = UNIX_CONNECT_RETRY_NS;
-        return is_full ? would_block("connect") : refused("connect", error);
-}
-
 /* All that can be said before the connecting, on a socket that nobody else knows yet. */
 static struct result prepare(struct call *call, const struct socket_create_request *request, int fd)
 {
@@ -282,10 +256,9 @@ static struct result prepare(struct call *call, const struct socket_create_reque
                 TRY(setting_apply(call, fd, &request->options.items[i], path));
         }
         if (request->bind.given)
-                TRY(capability_explain(bind_to(fd, &request->bind), 0, 0, int_option(fd, SO_DOMAIN, AF_INET),
-                        request->type));
+                TRY(guarded_bind(call, fd, &request->bind));
         if (request->listen.given)
-                TRY(check("listen", listen(fd, request->listen.backlog)));
+                TRY(guarded_listen(call, fd, request->listen.backlog));
         return DONE;
 }
 
@@ -307,6 +280,7 @@ static struct result make(struct call *call, const struct socket_create_request 
         TRY(registry_reserve(call->service->registry, call->caller.account, 1));
         call->reserved = 1;
         const int family = family_to_make(request);
+        TRY(guarded_socket(call, family, request->type, request->protocol));
         fd_auto int fd =
                 socket(family, request->type | TYPE_FLAGS, protocol_number(family, request->protocol));
         TRY(capability_explain(check("socket", fd), 0, 0, family, request->type));
@@ -321,7 +295,7 @@ struct result run_socket_create(
         if (call->socket == NULL)
                 TRY(make(call, request));
         if (request->connect.given)
-                TRY(connect_step(call, call->socket, &request->connect));
+                TRY(guarded_connect(call, call->socket, &request->connect));
         if (call->expect != NULL)
                 return NOT_KEPT;
         registry_publish(call->service->registry, call->socket);
@@ -337,6 +311,7 @@ struct result run_socketpair_create(
         int fds[2];
         TRY(registry_reserve(call->service->registry, call->caller.account, 2));
         call->reserved = 2;
+        TRY(guarded_socket(call, request->family, request->type, request->protocol));
         TRY(check("socketpair",
                 socketpair(request->family, request->type | TYPE_FLAGS, request->protocol, fds)));
         fd_auto int one_fd = fds[0];
@@ -444,8 +419,7 @@ struct result run_socket_delete(
 struct result run_socket_bind(
         struct call *call, const struct socket_bind_request *request, struct socket_object *reply)
 {
-        TRY(capability_explain(bind_to(call->socket->fd, &request->address), 0, 0, call->socket->family,
-                call->socket->type));
+        TRY(guarded_bind(call, call->socket->fd, &request->address));
         describe(call, call->socket, reply);
         return DONE;
 }
@@ -453,7 +427,7 @@ struct result run_socket_bind(
 struct result run_socket_listen(
         struct call *call, const struct socket_listen_request *request, struct socket_object *reply)
 {
-        TRY(check("listen", listen(call->socket->fd, request->backlog)));
+        TRY(guarded_listen(call, call->socket->fd, request->backlog));
         describe(call, call->socket, reply);
         return DONE;
 }
@@ -462,12 +436,12 @@ struct result run_socket_accept(
         struct call *call, const struct socket_accept_request *request, struct socket_object *reply)
 {
         TRY(registry_reserve(call->service->registry, call->caller.account, 1));
-        fd_auto int fd = accept4(call->socket->fd, NULL, NULL, TYPE_FLAGS);
+        fd_auto int fd = -1;
+        const struct result accepted = guarded_accept(call, call->socket, TYPE_FLAGS, &fd);
         struct socket *socket socket_auto = fd < 0 ? NULL : adopt(call, &fd, &request->label);
         if (socket == NULL) {
-                const int error = fd < 0 ? errno : ENOMEM;
                 registry_unreserve(call->service->registry, call->caller.account, 1);
-                return error == EAGAIN || error == EINTR ? would_block("accept") : refused("accept", error);
+                return fd < 0 ? accepted : refused("accept", ENOMEM);
         }
         socket->parent = call->socket->number;
         registry_publish(call->service->registry, socket);
@@ -479,7 +453,7 @@ struct result run_socket_accept(
 struct result run_socket_connect(
         struct call *call, const struct socket_connect_request *request, struct socket_object *reply)
 {
-        TRY(connect_step(call, call->socket, &request->address));
+        TRY(guarded_connect(call, call->socket, &request->address));
         describe(call, call->socket, reply);
         return DONE;
 }

@@ -2,7 +2,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "api/call.h"
+#include "api/guarded.h"
 #include "api/record.h"
 #include "daemon/sockets/receive.h"
 
@@ -84,7 +84,7 @@ const struct fields received_from_fields =
         FIELDS(struct received_from, received_from_rows, .title = "ReceivedFrom");
 
 /* Sends from reply->sent on, until the kernel takes no more or all is sent. */
-static struct result send_on(struct call *call, const struct payload *data, const struct address *to,
+static struct result send_on(struct call *call, const struct payload *data, const struct passage *to,
         int flags, bool all, struct sent *reply)
 {
         const char *const name = to == NULL ? "send" : "sendto";
@@ -110,7 +110,9 @@ struct result run_socket_send(
 struct result run_socket_sendto(
         struct call *call, const struct socket_sendto_request *request, struct sent *reply)
 {
-        return send_on(call, &request->data, &request->address, request->flags, false, reply);
+        struct passage passage passage_auto;
+        TRY(guarded_destination(call, call->socket, &request->address, &passage));
+        return send_on(call, &request->data, &passage, request->flags, false, reply);
 }
 
 /* The goal's progress lives as long as the call. */

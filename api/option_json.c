@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/guarded.h"
 #include "api/option_codec.h"
 #include "daemon/sockets/capability.h"
 
@@ -137,7 +138,7 @@ struct result setting_apply(struct call *call, int fd, const struct setting *set
                 bytes = value.bytes;
                 size = value.size;
         }
-        const struct result result = option_set(fd, setting->level, setting->option, bytes, size);
+        const struct result result = guarded_option(call, fd, setting->level, setting->option, bytes, size);
         return capability_explain(with_path(call, result, path), setting->level, setting->option, 0, 0);
 }
 

@@ -37,6 +37,13 @@ const struct problem_row problem_rows[PROBLEM_COUNT] = {
                 .title = "Forbidden",
                 .response = "Forbidden",
                 .help = "The caller may not do this, or came from where no one may." },
+        [PROBLEM_DENIED] = { .status = 403,
+                .type = "denied",
+                .title = "Denied by the policy",
+                .response = "Denied",
+                .help = "The policy does not let the caller do this; rule says which rule of it, or what is "
+                        "built in: metadata, control, option, default. Or the caller is not let in at all, "
+                        "as any may not." },
         [PROBLEM_UNKNOWN_SOCKET] = { .status = 404,
                 .type = "unknown-socket",
                 .title = "Unknown socket",
@@ -84,6 +91,7 @@ static const struct {
         [RESULT_REFUSED] = { PROBLEM_ERRNO, "the system call was refused" },
         [RESULT_UNSOUND] = { PROBLEM_UNSOUND_REQUEST, "the request is unsound" },
         [RESULT_UNKNOWN] = { PROBLEM_UNKNOWN_SOCKET, "there is no such socket" },
+        [RESULT_DENIED] = { PROBLEM_DENIED, "the policy does not allow it" },
         [RESULT_QUOTA] = { PROBLEM_QUOTA, "a limit of the daemon is reached" },
         [RESULT_UNEXPECTED] = { PROBLEM_UNEXPECTED_OUTCOME, "the call succeeded" },
         [RESULT_SHUTDOWN] = { PROBLEM_SHUTTING_DOWN, "the daemon is shutting down" },

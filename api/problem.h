@@ -11,6 +11,7 @@ enum problem_kind {
         PROBLEM_UNSOUND_REQUEST,    /* 400 */
         PROBLEM_UNAUTHORIZED,       /* 401 */
         PROBLEM_FORBIDDEN,          /* 403 */
+        PROBLEM_DENIED,             /* 403: the policy said no */
         PROBLEM_UNKNOWN_SOCKET,     /* 404 */
         PROBLEM_UNKNOWN_PATH,       /* 404 */
         PROBLEM_WRONG_METHOD,       /* 405 */

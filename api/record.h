@@ -111,6 +111,13 @@ struct if_nameindex_request {
 struct constant_list_request {
         char unused;
 };
+struct policy_explain_request {
+        struct text operation;
+        struct address address;
+        int family, type, protocol;
+        struct text option, device;
+        struct text token, policy;
+};
 struct service_health_request {
         char unused;
 };
@@ -193,6 +200,10 @@ struct interface_page {
 };
 struct constant_page {
         struct value constants;
+};
+struct policy_explanation {
+        bool allowed, reported;
+        struct text rule, mode, operation, judged;
 };
 struct health {
         struct text status;

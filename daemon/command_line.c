@@ -57,6 +57,17 @@ static const struct row rows[] = {
                 .offset = offsetof(struct configuration, new_token),
                 .help = "Print a new token on standard error and its line of --tokens on standard output, "
                         "and exit." },
+        { .name = "policy",
+                .argument = "FILE",
+                .effect = EFFECT_TEXT,
+                .offset = offsetof(struct configuration, policy),
+                .help = "Which operations on which addresses are allowed to whom. Default: all, but for "
+                        "metadata services of clouds and the daemon's own listeners." },
+        { .name = "check-policy",
+                .argument = "FILE",
+                .effect = EFFECT_TEXT,
+                .offset = offsetof(struct configuration, check_policy),
+                .help = "Say what is wrong with a policy file, and exit." },
         { .name = "audit",
                 .effect = EFFECT_FLAG,
                 .offset = offsetof(struct configuration, audit),

@@ -17,7 +17,8 @@ struct configuration {
         const char *listen[LISTEN_MAX];
         size_t listen_count;
         const char *token_file, *tokens_file;
-        const char *new_token; /* the name that COMMAND_MAKE_TOKEN makes one for */
+        const char *policy, *check_policy; /* files; the second is only to be checked */
+        const char *new_token;             /* the name that COMMAND_MAKE_TOKEN makes one for */
         const char *log_level;
         int64_t threads, max_body, max_timeout_ms, default_timeout_ms;
         struct configured_limits {

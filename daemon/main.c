@@ -17,8 +17,10 @@
 #include "daemon/audit.h"
 #include "daemon/command_line.h"
 #include "daemon/listener.h"
+#include "daemon/policy_file.h"
 #include "daemon/server.h"
 #include "daemon/sockets/background.h"
+#include "daemon/sockets/policy.h"
 
 /* Descriptors that are neither owned sockets nor HTTP connections. */
 enum { RESERVED_DESCRIPTORS = 64, DESCRIPTORS_PER_THREAD = 2, SMALLEST_LIMIT = 256, THREADS_MIN = 16 };
@@ -144,6 +146,36 @@ static bool load_access(struct daemon *daemon)
         return daemon->access != NULL;
 }
 
+static void note(const char *text)
+{
+        log_write(LOG_LEVEL_NOTICE, "policy: %s", text);
+}
+
+/* The policy of the command line, if any. False after logging why. */
+static bool read_policy(const struct daemon *daemon, struct policy **out)
+{
+        return daemon->configuration.policy == NULL || policy_load(daemon->configuration.policy, out);
+}
+
+static bool load_policy(struct daemon *daemon)
+{
+        struct policy *policy = NULL;
+        daemon->service.note = note;
+        if (!read_policy(daemon, &policy))
+                return false;
+        service_set_policy(&daemon->service, policy);
+        return true;
+}
+
+/* Nobody is to reach the daemon through its own sockets. */
+static bool guard_listeners(struct daemon *daemon)
+{
+        int fds[LISTEN_MAX + 1];
+        for (size_t i = 0; i < daemon->listener_count; i++)
+                fds[i] = daemon->listeners[i].fd;
+        return guard_set_listeners(&daemon->service.guard, fds, daemon->listener_count);
+}
+
 static bool open_listeners(struct daemon *daemon)
 {
         const struct configuration *const configuration = &daemon->configuration;
@@ -231,7 +263,12 @@ static void announce(const struct daemon *daemon)
 /* What is unsound stays as it was before, and is logged. */
 static void reload(struct daemon *daemon)
 {
-        const bool loaded = access_reload(daemon->access);
+        struct policy *policy = NULL;
+        const bool loaded = read_policy(daemon, &policy) && access_reload(daemon->access);
+        if (loaded)
+                service_set_policy(&daemon->service, policy);
+        else
+                policy_release(policy);
         for (size_t i = 0; i < daemon->listener_count; i++)
                 listener_let_in(&daemon->listeners[i], access_has_users(daemon->access));
         log_write(LOG_LEVEL_NOTICE, loaded ? "reloaded" : "reloading failed: all stays as it was");
@@ -286,7 +323,8 @@ static int run(struct daemon *daemon)
         if (!set_log_level(daemon->configuration.log_level) || !choose_paths(daemon) ||
                 !raise_limit(daemon) || !block_signals(daemon))
                 return EXIT_FAILURE;
-        const bool serving = load_access(daemon) && start_service(daemon) && open_listeners(daemon);
+        const bool serving = load_access(daemon) && load_policy(daemon) && start_service(daemon) &&
+                             open_listeners(daemon) && guard_listeners(daemon);
         if (serving) {
                 announce(daemon);
                 serve(daemon);
@@ -299,6 +337,7 @@ static int run(struct daemon *daemon)
                 _exit(serving ? EXIT_SUCCESS : EXIT_FAILURE);
         waiter_free(daemon->service.waiter);
         registry_free(daemon->service.registry);
+        guard_clear(&daemon->service.guard);
         access_free(daemon->access);
         accounts_free(daemon->accounts);
         close(daemon->signal_fd);
@@ -310,6 +349,8 @@ int main(int argc, char **argv)
         static struct daemon daemon;
         if (!command_line_read(argc, argv, &daemon.configuration))
                 return 2;
+        if (daemon.configuration.check_policy != NULL)
+                return policy_check(daemon.configuration.check_policy) ? EXIT_SUCCESS : EXIT_FAILURE;
         switch (daemon.configuration.command) {
         case COMMAND_HELP:
                 command_line_help();

@@ -121,6 +121,8 @@ static void free_json(json_t **json)
 }
 #define json_scope __attribute__((cleanup(free_json))) json_t
 
+static struct service service;
+
 static void free_call(struct call *call)
 {
         arena_free(&call->arena);
@@ -138,7 +140,7 @@ static void sets_and_reads_back(void **state)
         const struct round *row = *state;
         fd_auto int fd = socket(row->socket->family, row->socket->type, 0);
         assert_true(fd >= 0);
-        call_scope call = { .client_fd = -1 };
+        call_scope call = { .client_fd = -1, .service = &service };
         struct problem problem = { .extra = NULL };
         struct setting setting;
         json_scope *set = json_from(row->set);
@@ -243,7 +245,7 @@ static void is_refused(void **state)
 {
         const struct wrong *row = *state;
         fd_auto int fd = socket(row->socket->family, row->socket->type, 0);
-        call_scope call = { .client_fd = -1 };
+        call_scope call = { .client_fd = -1, .service = &service };
         struct problem problem = { .extra = NULL };
         struct setting setting;
         json_scope *set = json_from(row->set);
@@ -270,7 +272,7 @@ static void names_the_place_in_a_list(void **state)
 {
         (void)state;
         fd_auto int fd = socket(AF_INET, SOCK_STREAM, 0);
-        call_scope call = { .client_fd = -1 };
+        call_scope call = { .client_fd = -1, .service = &service };
         json_scope *text = json_string("x");
         const struct setting setting = { .level = SOL_SOCKET, .option = SO_LINGER, .value = text };
         assert_int_equal(setting_apply(&call, fd, &setting, "options[2].").kind, RESULT_UNSOUND);
@@ -315,7 +317,7 @@ static void lists_each_option_once(void **state)
 static void operations_set_get_and_list(void **state)
 {
         (void)state;
-        call_scope call = { .client_fd = -1 };
+        call_scope call = { .client_fd = -1, .service = &service };
         socket_auto struct socket *owned =
                 socket_new(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), AF_INET, SOCK_STREAM, 0);
         call.socket = owned;
@@ -347,7 +349,7 @@ static void operations_set_get_and_list(void **state)
 static void operations_name_what_is_wrong(void **state)
 {
         (void)state;
-        call_scope call = { .client_fd = -1 };
+        call_scope call = { .client_fd = -1, .service = &service };
         json_scope *name = json_string("TCP_INFO");
         const struct socket_getsockopt_request get = { .level = SOL_SOCKET, .option.json = name };
         struct option_value got = { .raw.given = false };

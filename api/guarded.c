@@ -1,0 +1,226 @@
+/* guarded.c: the system calls that reach beyond the daemon, each judged by the policy right before it. */
+#include "api/guarded.h"
+
+#include <netinet/in.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/sockets/capability.h"
+#include "daemon/sockets/cleanup.h"
+#include "daemon/sockets/option.h"
+#include "daemon/sockets/policy.h"
+
+static const int64_t UNIX_CONNECT_RETRY_NS = 5000000, ACCEPT_PAUSE_NS = 1000000;
+
+/* So many peers are turned away before others get the thread. */
+enum { DENIED_AT_ONCE = 64 };
+
+enum { DEED_TEXT_SIZE = PROBLEM_DETAIL_SIZE - RULE_NAME_SIZE - 32 };
+
+struct result call_forbidden(
+        struct call *call, enum problem_kind kind, const char *parameter, const char *format, ...)
+{
+        char detail[PROBLEM_DETAIL_SIZE];
+        va_list arguments;
+        va_start(arguments, format);
+        vsnprintf(detail, sizeof detail, format, arguments);
+        va_end(arguments);
+        call->result = (struct result){ .kind = RESULT_DENIED };
+        call->problem = arena_allocate(&call->arena, sizeof *call->problem);
+        if (call->problem != NULL)
+                problem_set(call->problem, kind, parameter, "%s", detail);
+        return call->result;
+}
+
+void deed_sign(struct deed *deed, const struct call *call)
+{
+        deed->token = call->caller.account == NULL ? "" : call->caller.account->name;
+        deed->policy = call->caller.policy;
+}
+
+/* For what no reply tells of. */
+static void note(const struct call *call, const struct deed *deed, const struct verdict *verdict)
+{
+        char text[DEED_TEXT_SIZE], line[DEED_TEXT_SIZE + RULE_NAME_SIZE + ACCOUNT_NAME_SIZE + 64];
+        if (call->service->note == NULL)
+                return;
+        snprintf(line, sizeof line, "%s%s: %s%s by \"%s\"", deed->token,
+                deed->token[0] == '\0' ? "nobody" : "", deed_format(deed, text, sizeof text),
+                verdict->reported ? " would be denied" : " is denied", verdict->rule);
+        call->service->note(line);
+}
+
+static struct verdict judge(struct call *call, struct deed *deed)
+{
+        struct verdict verdict;
+        deed_sign(deed, call);
+        guard_judge(&call->service->guard, deed, &verdict);
+        if (verdict.reported)
+                note(call, deed, &verdict);
+        return verdict;
+}
+
+static struct result permit(struct call *call, struct deed *deed)
+{
+        char text[DEED_TEXT_SIZE];
+        const struct verdict verdict = judge(call, deed);
+        if (verdict.allowed)
+                return DONE;
+        const struct result denied = call_forbidden(call, PROBLEM_DENIED, NULL, "%s: denied by \"%s\"",
+                deed_format(deed, text, sizeof text), verdict.rule);
+        if (call->problem != NULL)
+                call->problem->extra = json_pack("{ss}", "rule", verdict.rule);
+        return denied;
+}
+
+static int int_option(int fd, int option)
+{
+        int value = 0;
+        return getsockopt(fd, SOL_SOCKET, option, &value, &(socklen_t){ sizeof value }) == 0 ? value : 0;
+}
+
+/* What is done with a descriptor that is no known socket's yet. */
+static struct deed deed_on(int fd, enum deed_kind kind)
+{
+        return (struct deed){ .kind = kind,
+                .risk = RISK_SOME,
+                .family = int_option(fd, SO_DOMAIN),
+                .type = int_option(fd, SO_TYPE) };
+}
+
+struct result guarded_socket(struct call *call, int family, int type, int protocol)
+{
+        struct deed deed = deed_of_socket(family, type, protocol);
+        return permit(call, &deed);
+}
+
+struct result guarded_bind(struct call *call, int fd, const struct address *address)
+{
+        struct passage passage passage_auto;
+        struct deed deed = deed_on(fd, DEED_BIND);
+        passage_open(&passage, WAY_BIND, fd, deed.family, deed.type, address);
+        deed.target = &passage.target;
+        TRY(permit(call, &deed));
+        if (passage.error != 0)
+                return refused("bind", passage.error);
+        return capability_explain(
+                check("bind", bind(fd, (const struct sockaddr *)&passage.storage, passage.size)), 0, 0,
+                deed.family, deed.type);
+}
+
+struct result guarded_listen(struct call *call, int fd, int backlog)
+{
+        struct target target;
+        struct address local = { .size = sizeof local.storage };
+        if (getsockname(fd, (struct sockaddr *)&local.storage, &local.size) == 0) {
+                target_read(&target, WAY_BIND, &local.storage, local.size);
+                struct deed deed = deed_on(fd, DEED_BIND);
+                deed.target = &target;
+                if (target.kind == TARGET_IP && target.port == 0)
+                        TRY(permit(call, &deed));
+        }
+        return check("listen", listen(fd, backlog));
+}
+
+/* Asking again tells how it went; unlike SO_ERROR, that also makes a TCP socket ready for another try, as a
+ * blocking connect(2) that fails does. */
+static struct result connect_step(struct call *call, const struct socket *socket, const struct passage *to)
+{
+        if (connect(socket->fd, (const struct sockaddr *)&to->storage, to->size) == 0)
+                return DONE;
+        const int error = errno;
+        if (call->begun && error == EISCONN)
+                return DONE;
+        if (error == EINPROGRESS || error == EINTR || (call->begun && error == EALREADY)) {
+                call->begun = true;
+                return would_block("connect");
+        }
+        /* AF_UNIX: the listener's queue is full, and no readiness will tell when it isn't. */
+        const bool is_full = error == EAGAIN && socket->family == AF_UNIX;
+        if (is_full)
+                call->wait.retry_ns = UNIX_CONNECT_RETRY_NS;
+        return is_full ? would_block("connect") : refused("connect", error);
+}
+
+/* An address that is judged. */
+static struct result pass(
+        struct call *call, enum deed_kind kind, const struct socket *socket, const struct passage *passage)
+{
+        struct deed deed = { .kind = kind,
+                .risk = RISK_SOME,
+                .family = socket->family,
+                .type = socket->type,
+                .target = &passage->target };
+        return permit(call, &deed);
+}
+
+struct result guarded_connect(struct call *call, struct socket *socket, const struct address *address)
+{
+        struct passage passage passage_auto;
+        passage_open(&passage, WAY_CONNECT, socket->fd, socket->family, socket->type, address);
+        if (!call->begun)
+                TRY(pass(call, DEED_CONNECT, socket, &passage));
+        if (passage.error != 0)
+                return refused("connect", passage.error);
+        return connect_step(call, socket, &passage);
+}
+
+struct result guarded_destination(
+        struct call *call, const struct socket *socket, const struct address *address, struct passage *out)
+{
+        passage_open(out, WAY_SEND, socket->fd, socket->family, socket->type, address);
+        TRY(pass(call, DEED_SEND, socket, out));
+        return out->error == 0 ? DONE : refused("sendto", out->error);
+}
+
+/* The peer sees a reset. */
+static void turn_away(int fd)
+{
+        const struct linger now = { .l_onoff = 1 };
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+        close(fd);
+}
+
+static bool peer_is_welcome(struct call *call, const struct socket *listener, const struct address *peer)
+{
+        struct target target;
+        target_read(&target, WAY_OTHER, &peer->storage, peer->size);
+        struct deed deed = { .kind = DEED_ACCEPT,
+                .risk = RISK_SOME,
+                .family = listener->family,
+                .type = listener->type,
+                .target = &target };
+        const struct verdict verdict = judge(call, &deed);
+        if (!verdict.allowed)
+                note(call, &deed, &verdict);
+        return verdict.allowed;
+}
+
+struct result guarded_accept(struct call *call, const struct socket *listener, int flags, int *fd)
+{
+        for (int denied = 0; denied < DENIED_AT_ONCE; denied++) {
+                struct address peer = { .size = sizeof peer.storage };
+                const int taken = accept4(listener->fd, (struct sockaddr *)&peer.storage, &peer.size, flags);
+                if (taken < 0)
+                        return errno == EAGAIN || errno == EINTR ? would_block("accept")
+                                                                 : refused("accept", errno);
+                if (peer_is_welcome(call, listener, &peer)) {
+                        *fd = taken;
+                        return DONE;
+                }
+                turn_away(taken);
+        }
+        /* More of them may wait there, and no readiness will tell. */
+        call->wait.retry_ns = ACCEPT_PAUSE_NS;
+        return would_block("accept");
+}
+
+struct result guarded_option(struct call *call, int fd, int level, int option, const void *bytes, size_t size)
+{
+        struct target target;
+        struct deed deed = deed_on(fd, DEED_OPTION);
+        deed_of_option(&deed, &target, level, option, bytes, size);
+        TRY(permit(call, &deed));
+        return option_set(fd, level, option, bytes, size);
+}

@@ -11,8 +11,8 @@
 enum { DEFAULT_TIMEOUT_MS = 30000, MAX_TIMEOUT_MS = 3600000, THREADS_MAX = 256, MAX_HELD_BYTES = 1 << 30 };
 
 /* What an option does: a command, one with its text, a text to keep, a number to read, a flag to set, or one
- * more listener. */
-enum effect { EFFECT_COMMAND, EFFECT_MAKE_TOKEN, EFFECT_TEXT, EFFECT_NUMBER, EFFECT_FLAG, EFFECT_LISTEN };
+ * more text for a list. */
+enum effect { EFFECT_COMMAND, EFFECT_MAKE_TOKEN, EFFECT_TEXT, EFFECT_NUMBER, EFFECT_FLAG, EFFECT_LIST };
 
 struct row {
         const char *name, *argument; /* argument NULL: takes none */
@@ -32,7 +32,8 @@ static const struct row rows[] = {
                         "there." },
         { .name = "listen",
                 .argument = "ADDRESS:PORT",
-                .effect = EFFECT_LISTEN,
+                .effect = EFFECT_LIST,
+                .offset = offsetof(struct configuration, listen),
                 .help = "A TCP address to serve on, instead of 127.0.0.1:7625; port 0 lets the kernel "
                         "choose. May be "
                         "given several times." },
@@ -72,6 +73,18 @@ static const struct row rows[] = {
                 .effect = EFFECT_FLAG,
                 .offset = offsetof(struct configuration, audit),
                 .help = "Log each call that may change something: who, what, where to, and how it ended." },
+        { .name = "allow-origin",
+                .argument = "ORIGIN",
+                .effect = EFFECT_LIST,
+                .offset = offsetof(struct configuration, allow_origin),
+                .help = "Let web pages of this origin call, as https://dash.example:8443. May be given "
+                        "several times. Default: none." },
+        { .name = "host",
+                .argument = "NAME",
+                .effect = EFFECT_LIST,
+                .offset = offsetof(struct configuration, host),
+                .help = "A name that TCP clients may call the daemon by, beside localhost, its addresses "
+                        "and the machine's own name. May be given several times." },
         { .name = "threads",
                 .argument = "N",
                 .effect = EFFECT_NUMBER,
@@ -86,6 +99,14 @@ static const struct row rows[] = {
                 .max = 1 << 24,
                 .offset = offsetof(struct configuration, all.sockets),
                 .help = "How many sockets the daemon may own. Default: half of its descriptors." },
+        { .name = "max-connections-per-address",
+                .argument = "N",
+                .effect = EFFECT_NUMBER,
+                .min = 1,
+                .max = 1 << 24,
+                .offset = offsetof(struct configuration, max_connections_per_address),
+                .help = "How many HTTP connections there may be from one address; of IPv6 ones, the first "
+                        "64 bits count. Default: half of all, but no limit for this host itself." },
         { .name = "max-parked",
                 .argument = "N",
                 .effect = EFFECT_NUMBER,
@@ -188,6 +209,16 @@ static bool read_number(const struct row *row, const char *text, int64_t *out)
         return false;
 }
 
+static bool add(const struct row *row, const char *argument, struct text_list *list)
+{
+        if (list->count < LIST_MAX) {
+                list->items[list->count++] = argument;
+                return true;
+        }
+        fprintf(stderr, "sockwrightd: --%s may be given %d times\n", row->name, LIST_MAX);
+        return false;
+}
+
 static bool apply(const struct row *row, const char *argument, struct configuration *out)
 {
         char *const member = (char *)out + row->offset;
@@ -211,13 +242,8 @@ static bool apply(const struct row *row, const char *argument, struct configurat
                 return true;
         case EFFECT_NUMBER:
                 return read_number(row, argument, (int64_t *)(void *)member);
-        case EFFECT_LISTEN:
-                if (out->listen_count == LISTEN_MAX) {
-                        fprintf(stderr, "sockwrightd: --listen may be given %d times\n", LISTEN_MAX);
-                        return false;
-                }
-                out->listen[out->listen_count++] = argument;
-                return true;
+        case EFFECT_LIST:
+                return add(row, argument, (struct text_list *)(void *)member);
         }
         return false;
 }

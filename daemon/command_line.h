@@ -7,20 +7,25 @@
 
 #include "daemon/log.h"
 
-enum { LISTEN_MAX = 16 };
+enum { LIST_MAX = 16 };
+
+/* What an option that may be given several times was given. */
+struct text_list {
+        const char *items[LIST_MAX];
+        size_t count;
+};
 
 enum command { COMMAND_SERVE, COMMAND_HELP, COMMAND_VERSION, COMMAND_OPENAPI, COMMAND_MAKE_TOKEN };
 
 struct configuration {
         enum command command;
         const char *unix_path;
-        const char *listen[LISTEN_MAX];
-        size_t listen_count;
+        struct text_list listen, allow_origin, host;
         const char *token_file, *tokens_file;
         const char *policy, *check_policy; /* files; the second is only to be checked */
         const char *new_token;             /* the name that COMMAND_MAKE_TOKEN makes one for */
         const char *log_level;
-        int64_t threads, max_body, max_timeout_ms, default_timeout_ms;
+        int64_t threads, max_connections_per_address, max_body, max_timeout_ms, default_timeout_ms;
         struct configured_limits {
                 int64_t sockets, parked, bytes, requests;
         } each, all; /* of every name, and of all together */

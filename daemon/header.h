@@ -12,6 +12,9 @@ enum header {
         HEADER_ACCEPT,
         HEADER_AUTHORIZATION,
         HEADER_EXPECT,
+        HEADER_ORIGIN,
+        HEADER_REQUEST_METHOD,  /* Access-Control-Request-Method: a preflight */
+        HEADER_REQUEST_NETWORK, /* Access-Control-Request-Private-Network */
         HEADER_COUNT,
 };
 
@@ -21,16 +24,19 @@ struct headers {
         const char *fault; /* why the request can't be trusted to end where it seems to, or NULL */
 };
 
+/* The first line, as libmicrohttpd hands it to the access handler; the target without its escapes. */
+struct request_line {
+        const char *method, *target, *version;
+};
+
 /* libmicrohttpd takes requests whose end another server on the way may see elsewhere; here they are faults:
  * not exactly one Host, several Content-Lengths, one beside Transfer-Encoding, another coding than chunked,
- * NUL bytes. */
-void headers_read(struct MHD_Connection *connection, const char *version, struct headers *out);
+ * NUL bytes and other controls, folded lines, lines that end without CR, and several
+ * of what must not be open to choice. */
+void headers_read(struct MHD_Connection *connection, const struct request_line *line, struct headers *out);
 
-/* Whether a Host names this machine in a way that no other site can make a browser use: localhost, an
- * address, or the machine's own name; with a port or without. */
-bool host_is_own(const char *host);
-
-/* Whether a request's target has only sound percent-escapes, and no NUL in its path. */
+/* Whether a request's target, as it came, is a path with only sound percent-escapes, no controls, and no NUL
+ * in its path. The version must stand behind it, as it does where libmicrohttpd shows it to its URI log. */
 bool target_is_sound(const char *target);
 
 /* Whether libmicrohttpd's pool has room for the parameters of a target, each of which takes some. */

@@ -97,7 +97,7 @@ static bool is_welcome(const struct listener *listener, struct access *access, i
 
 bool listener_accept(const struct listener *listener, struct access *access, struct server *server)
 {
-        while (!server_is_full(server)) {
+        while (!server_is_full(server, listener->unix_path != NULL)) {
                 struct sockaddr_storage peer = { .ss_family = AF_UNIX };
                 socklen_t size = sizeof peer;
                 fd_auto int fd =

@@ -15,6 +15,7 @@
 #include "api/openapi.h"
 #include "daemon/access.h"
 #include "daemon/audit.h"
+#include "daemon/browser.h"
 #include "daemon/command_line.h"
 #include "daemon/listener.h"
 #include "daemon/policy_file.h"
@@ -46,7 +47,7 @@ struct daemon {
         struct accounts *accounts;
         struct access *access;
         struct server *server;
-        struct listener listeners[LISTEN_MAX + 1];
+        struct listener listeners[LIST_MAX + 1];
         size_t listener_count;
 };
 
@@ -180,8 +181,9 @@ static bool open_listeners(struct daemon *daemon)
 {
         const struct configuration *const configuration = &daemon->configuration;
         const char *const fallback[] = { DEFAULT_LISTEN };
-        const char *const *const listen = configuration->listen_count > 0 ? configuration->listen : fallback;
-        const size_t count = configuration->listen_count > 0 ? configuration->listen_count : 1;
+        const char *const *const listen =
+                configuration->listen.count > 0 ? configuration->listen.items : fallback;
+        const size_t count = configuration->listen.count > 0 ? configuration->listen.count : 1;
         if (!listener_open_unix(&daemon->listeners[daemon->listener_count], daemon->unix_path))
                 return false;
         listener_let_in(&daemon->listeners[daemon->listener_count], access_has_users(daemon->access));
@@ -241,7 +243,8 @@ static bool start_service(struct daemon *daemon)
         }
         daemon->server =
                 server_start(&daemon->service, daemon->access, threads, (unsigned)(usable - max_sockets));
-        return daemon->server != NULL;
+        return daemon->server != NULL &&
+               server_limit_peers(daemon->server, (unsigned)configuration->max_connections_per_address);
 }
 
 /* One line per listener, and what to paste. */
@@ -289,17 +292,20 @@ static bool is_to_stop(struct daemon *daemon)
 /* Accepts until a signal to stop comes. */
 static void serve(struct daemon *daemon)
 {
-        struct pollfd ready[LISTEN_MAX + 2] = { { .fd = daemon->signal_fd, .events = POLLIN } };
+        struct pollfd ready[LIST_MAX + 2] = { { .fd = daemon->signal_fd, .events = POLLIN } };
         for (size_t i = 0; i < daemon->listener_count; i++)
                 ready[i + 1] = (struct pollfd){ .fd = daemon->listeners[i].fd, .events = POLLIN };
         bool exhausted = false;
         while (ready[0].revents == 0 || !is_to_stop(daemon)) {
-                /* Without descriptors, a listener stays ready: pause instead of spinning. */
-                poll(ready, exhausted ? 1 : daemon->listener_count + 1, exhausted ? EXHAUSTED_PAUSE_MS : -1);
+                poll(ready, daemon->listener_count + 1, exhausted ? EXHAUSTED_PAUSE_MS : -1);
                 exhausted = false;
-                for (size_t i = 0; i < daemon->listener_count; i++)
-                        if (!listener_accept(&daemon->listeners[i], daemon->access, daemon->server))
-                                exhausted = true;
+                for (size_t i = 0; i < daemon->listener_count; i++) {
+                        const struct listener *const listener = &daemon->listeners[i];
+                        const bool takes = listener_accept(listener, daemon->access, daemon->server);
+                        /* Without descriptors, a listener stays ready: pause instead of spinning. */
+                        ready[i + 1].fd = takes ? listener->fd : -1;
+                        exhausted |= !takes;
+                }
         }
 }
 
@@ -321,6 +327,7 @@ static int run(struct daemon *daemon)
         if (daemon->configuration.audit)
                 audit_enable();
         if (!set_log_level(daemon->configuration.log_level) || !choose_paths(daemon) ||
+                !browser_allow(&daemon->configuration.allow_origin, &daemon->configuration.host) ||
                 !raise_limit(daemon) || !block_signals(daemon))
                 return EXIT_FAILURE;
         const bool serving = load_access(daemon) && load_policy(daemon) && start_service(daemon) &&

@@ -16,6 +16,8 @@
 
 #include "api/route.h"
 #include "daemon/audit.h"
+#include "daemon/browser.h"
+#include "daemon/deadline.h"
 #include "daemon/header.h"
 #include "daemon/log.h"
 
@@ -45,7 +47,11 @@ struct request {
         struct call call;
         struct problem *problem; /* what is wrong before there is a call, from malloc() */
         enum stage stage;
-        bool early; /* the reply goes out before the body has come */
+        bool early;                /* the reply goes out before the body has come */
+        bool preflight;            /* a browser asks what a page may do */
+        bool for_page;             /* a page of another origin may read the reply */
+        struct deadline *deadline; /* the connection's */
+        size_t progress;           /* of the body, since the deadline was moved */
         char *body;
         size_t size, capacity;
         int64_t started_ns, discard_until_ns;
@@ -116,6 +122,19 @@ static enum MHD_Result add_query(void *context, enum MHD_ValueKind kind, const c
         return call_add_query(&request->call, name, value, value_size) ? MHD_YES : MHD_NO;
 }
 
+static bool is_tls(const struct request *request)
+{
+        return MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_PROTOCOL) != NULL;
+}
+
+/* The client is due with the next of its body; streams may pause. */
+static void expect_body(struct request *request)
+{
+        request->progress = 0;
+        deadline_set(request->deadline,
+                request->stage == STAGE_STREAM ? DEADLINE_NONE : now_ns() + BODY_TIMEOUT_S * NS_PER_S);
+}
+
 /* The call's parameters from the query string; false when the request is unsound. */
 static bool begin_call(struct request *request)
 {
@@ -175,13 +194,33 @@ static bool identify(struct request *request)
         return false;
 }
 
+/* A browser says which page a request came from; one that asks before it sends shows no token. */
+static bool admit_page(struct request *request)
+{
+        const char *const origin = request->headers.values[HEADER_ORIGIN];
+        if (origin == NULL)
+                return true;
+        if (!origin_is_allowed(origin, request->headers.values[HEADER_HOST], is_tls(request))) {
+                fail(request, PROBLEM_FORBIDDEN, "Origin",
+                        "Pages of this origin may not call the daemon: --allow-origin lets them.");
+                return false;
+        }
+        request->for_page = true;
+        request->preflight = strcmp(request->method, "OPTIONS") == 0 &&
+                             request->headers.values[HEADER_REQUEST_METHOD] != NULL;
+        if (request->preflight)
+                request->stage = STAGE_DISCARD;
+        return true;
+}
+
 /* Whether the request may be looked at: it is one beyond doubt, meant for this daemon, and from somebody who
  * may. */
 static bool admit(struct request *request, bool sound_target)
 {
         if (!sound_target)
                 request->headers.fault =
-                        "the target has a percent sign without two hexadecimal digits, or its path a NUL";
+                        "the target is no path, or has a percent sign without two hexadecimal digits, or a "
+                        "control character";
         if (request->headers.fault != NULL) {
                 fail(request, PROBLEM_UNSOUND_REQUEST, NULL, request->headers.fault);
                 request->early = true;
@@ -189,10 +228,10 @@ static bool admit(struct request *request, bool sound_target)
         }
         if (!is_local(request) && !host_is_own(request->headers.values[HEADER_HOST])) {
                 fail(request, PROBLEM_FORBIDDEN, "Host",
-                        "The daemon goes by localhost, by its addresses, and by the machine's own name.");
+                        "The daemon goes by localhost, its addresses, the machine's own name, and --host.");
                 return false;
         }
-        return identify(request);
+        return admit_page(request) && !request->preflight && identify(request);
 }
 
 /* Whether the operation is for this caller. */
@@ -244,6 +283,8 @@ static struct request *request_new(
         request->method = method;
         request->started_ns = now_ns();
         request->path = path;
+        request->deadline =
+                MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
         return request;
 }
 
@@ -293,6 +334,7 @@ void request_on_completed(void *context, struct MHD_Connection *connection, void
                 audit_request(request);
         if (request->call.streamed)
                 set_idle_timeout(request, IDLE_TIMEOUT_S);
+        deadline_set(request->deadline, now_ns() + (IDLE_TIMEOUT_S + HEADER_TIMEOUT_S) * NS_PER_S);
         atomic_fetch_sub_explicit(&request->server->requests, 1, memory_order_relaxed);
         call_release(&request->call);
         if (request->problem != NULL)
@@ -313,8 +355,11 @@ static enum MHD_Result queue(struct request *request, int status, struct MHD_Res
 {
         if (response == NULL)
                 return MHD_NO;
-        if (request->early || request->server->service->shutting_down)
+        /* Where chunks end is what servers most disagree on: nothing is taken from behind them. */
+        if (request->early || request->headers.values[HEADER_TRANSFER_ENCODING] != NULL ||
+                request->server->service->shutting_down)
                 add_header(response, "Connection", "close");
+        browser_add_headers(response, request->for_page ? request->headers.values[HEADER_ORIGIN] : NULL);
         const enum MHD_Result result = MHD_queue_response(request->connection, (unsigned)status, response);
         MHD_destroy_response(response);
         request->status = status;
@@ -325,6 +370,9 @@ static enum MHD_Result queue(struct request *request, int status, struct MHD_Res
 static enum MHD_Result reply(struct request *request)
 {
         struct call_reply reply;
+        if (request->preflight)
+                return queue(request, 204,
+                        browser_preflight(request->headers.values[HEADER_REQUEST_NETWORK] != NULL));
         const bool made = request->problem != NULL
                                   ? problem_reply(request->problem, request->started_ns, &reply)
                                   : call_reply(&request->call, &reply);
@@ -410,6 +458,7 @@ static enum MHD_Result run(struct request *request)
 static enum MHD_Result end_body(struct request *request)
 {
         size_t used;
+        deadline_set(request->deadline, DEADLINE_NONE);
         /* An empty body is sent too: the kernel may have something to say to that. */
         if (request->stage == STAGE_STREAM && request->size == 0 &&
                 call_send_piece(&request->call, (const uint8_t *)"", 0, &used) == CALL_PARKED)
@@ -464,6 +513,7 @@ static void stream_body(struct request *request, const char *bytes, size_t *size
                 if (request->call.result.kind != RESULT_DONE) {
                         request->stage = STAGE_DISCARD;
                         set_idle_timeout(request, IDLE_TIMEOUT_S);
+                        expect_body(request);
                 }
                 request->size += used;
         }
@@ -485,6 +535,9 @@ static enum MHD_Result take_body(struct request *request, const char *bytes, siz
                 stream_body(request, bytes, size);
                 return MHD_YES;
         }
+        request->progress += *size;
+        if (request->progress >= BODY_PROGRESS_SIZE)
+                expect_body(request);
         if (request->stage == STAGE_DISCARD) {
                 *size = 0;
                 return discard_body(request);
@@ -503,13 +556,16 @@ enum MHD_Result request_on_data(void *context, struct MHD_Connection *connection
                 request = *state = request_new(context, connection, method, path);
                 if (request == NULL)
                         return MHD_NO;
-                headers_read(connection, version, &request->headers);
+                headers_read(connection,
+                        &(struct request_line){ .method = method, .target = path, .version = version },
+                        &request->headers);
                 if (admit(request, sound) && route(request, method, path) && permit(request))
                         start(request);
                 /* Who asks first, or announces very much, is answered at once. */
                 if (request->stage == STAGE_DISCARD && (request->headers.values[HEADER_EXPECT] != NULL ||
                                                                announced_size(request) > DISCARD_MAX_SIZE))
                         request->early = true;
+                expect_body(request);
                 return request->early ? reply(request) : MHD_YES;
         }
         if (*size > 0)

@@ -10,6 +10,11 @@
  * past it. */
 enum { IDLE_TIMEOUT_S = 15 };
 
+/* A header must be there within 5 s; the first byte of a later one on a connection cannot be seen, so that
+ * time is added to what a connection may be silent. A body that is not streamed must go on: 1 KiB, or its
+ * end, within 10 s. */
+enum { HEADER_TIMEOUT_S = 5, BODY_TIMEOUT_S = 10, BODY_PROGRESS_SIZE = 1024 };
+
 struct server {
         struct MHD_Daemon *daemon;
         struct service *service;
@@ -17,6 +22,9 @@ struct server {
         _Atomic unsigned requests;    /* begun, and not yet answered */
         _Atomic unsigned connections; /* handed over, and not yet closed */
         unsigned connection_limit;
+        struct deadlines *deadlines; /* a connection's own is libmicrohttpd's socket context */
+        struct peers *peers;
+        _Atomic int64_t complained_ns; /* when it last logged that an address has too many */
 };
 
 /* MHD_AccessHandlerCallback; the context is the server. */

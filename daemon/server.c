@@ -5,13 +5,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "daemon/deadline.h"
 #include "daemon/log.h"
+#include "daemon/peers.h"
 #include "daemon/request.h"
 
 /* A small pool keeps a parked connection small, and is what libmicrohttpd clears after each request; it
  * bounds the headers and the pieces in which bodies come. */
 enum { CONNECTION_POOL_SIZE = 7680 };
+
+/* How many connections are kept for the unix socket. */
+enum { LOCAL_RESERVE = 32, LOCAL_RESERVE_SHARE = 8 };
+
+static const int64_t NS_PER_S = 1000000000;
 
 __attribute__((format(printf, 2, 0))) static void on_library_log(
         void *context, const char *format, va_list arguments)
@@ -28,10 +36,18 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
         enum MHD_ConnectionNotificationCode what)
 {
         struct server *const server = context;
-        (void)connection;
-        (void)state;
-        if (what == MHD_CONNECTION_NOTIFY_CLOSED)
-                atomic_fetch_sub(&server->connections, 1);
+        if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+                const int fd =
+                        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+                *state = deadline_open(server->deadlines, fd, now_ns() + HEADER_TIMEOUT_S * NS_PER_S);
+                if (*state == NULL)
+                        shutdown(fd, SHUT_RDWR);
+                return;
+        }
+        deadline_close(*state);
+        peers_leave(server->peers,
+                MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr);
+        atomic_fetch_sub(&server->connections, 1);
 }
 
 struct server *server_start(
@@ -43,6 +59,11 @@ struct server *server_start(
         server->service = service;
         server->access = access;
         server->connection_limit = connection_limit;
+        server->deadlines = deadlines_start();
+        if (server->deadlines == NULL) {
+                free(server);
+                return NULL;
+        }
         /* At a limit of its own, libmicrohttpd 0.9.75 deadlocks: its workers share theirs, so that each may
          * have as many as server_is_full() lets in at all. */
         const unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ITC |
@@ -57,22 +78,54 @@ struct server *server_start(
         if (server->daemon != NULL)
                 return server;
         log_write(LOG_LEVEL_ERROR, "libmicrohttpd does not start");
+        deadlines_stop(server->deadlines);
         free(server);
         return NULL;
 }
 
+bool server_limit_peers(struct server *server, unsigned each)
+{
+        const unsigned total = server->connection_limit;
+        server->peers = peers_new(total, each > 0 ? each : total / 2 + 1, each == 0);
+        if (server->peers == NULL)
+                log_write(LOG_LEVEL_ERROR, "no memory to count connections");
+        return server->peers != NULL;
+}
+
+/* At most once a second. */
+static void complain_of(struct server *server, const struct sockaddr *peer, socklen_t peer_size)
+{
+        struct address address = { .size = peer_size };
+        char text[ADDRESS_TEXT_SIZE];
+        const int64_t now = now_ns();
+        int64_t before = server->complained_ns;
+        if (now - before < NS_PER_S || !atomic_compare_exchange_strong(&server->complained_ns, &before, now))
+                return;
+        memcpy(&address.storage, peer, peer_size);
+        log_write(LOG_LEVEL_WARNING, "refused a connection of %s: its address has as many as it may",
+                address_format(&address, text, sizeof text));
+}
+
 void server_add(struct server *server, int fd, const struct sockaddr *peer, socklen_t peer_size)
 {
+        if (!peers_enter(server->peers, peer)) {
+                close(fd);
+                complain_of(server, peer, peer_size);
+                return;
+        }
         atomic_fetch_add(&server->connections, 1);
         if (MHD_add_connection(server->daemon, fd, peer, peer_size) == MHD_YES)
                 return;
+        peers_leave(server->peers, peer);
         atomic_fetch_sub(&server->connections, 1);
         log_write(LOG_LEVEL_WARNING, "libmicrohttpd refuses a connection: %s", strerror(errno));
 }
 
-bool server_is_full(const struct server *server)
+bool server_is_full(const struct server *server, bool local)
 {
-        return server->connections >= server->connection_limit;
+        const unsigned share = server->connection_limit / LOCAL_RESERVE_SHARE;
+        const unsigned kept = local ? 0 : share < LOCAL_RESERVE ? share : LOCAL_RESERVE;
+        return server->connections >= server->connection_limit - kept;
 }
 
 bool server_is_busy(const struct server *server)
@@ -83,5 +136,7 @@ bool server_is_busy(const struct server *server)
 void server_stop(struct server *server)
 {
         MHD_stop_daemon(server->daemon);
+        deadlines_stop(server->deadlines);
+        peers_free(server->peers);
         free(server);
 }

@@ -12,12 +12,18 @@ struct server;
 struct server *server_start(
         struct service *service, struct access *access, unsigned threads, unsigned connection_limit);
 
-/* Hands an accepted connection over, whatever becomes of it. Clients on AF_UNIX need no token: whoever calls
+/* Hands an accepted connection over, whatever becomes of it: it is closed at once where its address has as
+ * many as it may. Clients on AF_UNIX need no token: whoever calls
  * this has checked their uid. */
 void server_add(struct server *server, int fd, const struct sockaddr *peer, socklen_t peer_size);
 
-/* Whether there are as many connections as there may be: no more are to be added then. */
-bool server_is_full(const struct server *server);
+/* Limits the connections from one address; 0: to half of all, but those of this host itself. Before the first
+ * is added. False after logging why. */
+bool server_limit_peers(struct server *server, unsigned each);
+
+/* Whether there are as many connections as there may be: no more are to be added then. A few are kept for
+ * clients on the unix socket, so that nobody can shut them out over the network. */
+bool server_is_full(const struct server *server, bool local);
 
 /* Whether a request is yet to be answered. */
 bool server_is_busy(const struct server *server);

@@ -15,15 +15,10 @@
 
 #include "daemon/identity.h"
 #include "daemon/log.h"
+#include "daemon/secret.h"
 #include "daemon/sockets/cleanup.h"
 
-enum {
-        TOKEN_MIN_SIZE = 16,
-        TOKEN_SIZE = 256,
-        TOKEN_RANDOM_SIZE = 32,
-        FILE_MAX_SIZE = 1 << 20,
-        GROUPS_MAX = 1024
-};
+enum { TOKEN_MIN_SIZE = 16, TOKEN_SIZE = 256, TOKEN_RANDOM_SIZE = 32, GROUPS_MAX = 1024 };
 
 static const char owner_name[] = "owner";
 
@@ -66,44 +61,6 @@ static bool create(const char *path, char out[static TOKEN_SIZE])
         return false;
 }
 
-static bool is_private(int fd, const char *path)
-{
-        struct stat status;
-        if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == geteuid() &&
-                (status.st_mode & 077) == 0)
-                return true;
-        log_write(LOG_LEVEL_ERROR,
-                "%s: must be a plain file of this user that nobody else may read (chmod 600)", path);
-        return false;
-}
-
-/* The whole of a file that only this user may read; from malloc(), terminated. NULL after logging why. */
-static char *read_private(const char *path)
-{
-        fd_auto const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW);
-        if (fd < 0) {
-                log_write(LOG_LEVEL_ERROR, "%s: %s", path, strerror(errno));
-                return NULL;
-        }
-        if (!is_private(fd, path))
-                return NULL;
-        char *text memory_auto = malloc(FILE_MAX_SIZE + 1);
-        size_t size = 0;
-        for (ssize_t got = 1; text != NULL && got > 0 && size < FILE_MAX_SIZE; size += (size_t)got) {
-                got = read(fd, text + size, FILE_MAX_SIZE - size);
-                if (got < 0) {
-                        log_write(LOG_LEVEL_ERROR, "%s: %s", path, strerror(errno));
-                        return NULL;
-                }
-        }
-        if (text == NULL || size == FILE_MAX_SIZE || memchr(text, '\0', size) != NULL) {
-                log_write(LOG_LEVEL_ERROR, "%s: too long, or no text", path);
-                return NULL;
-        }
-        text[size] = '\0';
-        return TAKE(text);
-}
-
 static bool is_token(const char *token)
 {
         const size_t size = strlen(token);
@@ -122,7 +79,7 @@ static bool load_token(const char *path, uint8_t out[static DIGEST_SIZE])
                 digest_of(token, strlen(token), out);
                 return true;
         }
-        char *text memory_auto = read_private(path);
+        char *text secret_auto = secret_read(path, O_NOFOLLOW);
         if (text == NULL)
                 return false;
         text[strcspn(text, "\r\n")] = '\0';
@@ -139,7 +96,7 @@ static bool load_identities(struct access *access, struct identities *out)
         const char *why;
         if (access->tokens_path == NULL)
                 return true;
-        char *text memory_auto = read_private(access->tokens_path);
+        char *text secret_auto = secret_read(access->tokens_path, O_NOFOLLOW);
         if (text == NULL)
                 return false;
         const size_t line = identities_read(text, access->accounts, out, &why);

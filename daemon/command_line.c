@@ -85,6 +85,28 @@ static const struct row rows[] = {
                 .offset = offsetof(struct configuration, host),
                 .help = "A name that TCP clients may call the daemon by, beside localhost, its addresses "
                         "and the machine's own name. May be given several times." },
+        { .name = "tls-cert",
+                .argument = "FILE",
+                .effect = EFFECT_TEXT,
+                .offset = offsetof(struct configuration, tls_certificate),
+                .help = "Have all TCP listeners speak TLS (1.2 or newer) and nothing else, with this "
+                        "certificate, in PEM, and those that lead to its root. Read again on SIGHUP." },
+        { .name = "tls-key",
+                .argument = "FILE",
+                .effect = EFFECT_TEXT,
+                .offset = offsetof(struct configuration, tls_key),
+                .help = "The certificate's key, in PEM, which nobody else may read. Read again on SIGHUP." },
+        { .name = "tls-client-ca",
+                .argument = "FILE",
+                .effect = EFFECT_TEXT,
+                .offset = offsetof(struct configuration, tls_client_authority),
+                .help = "Let only those TLS clients in who show a certificate of these authorities. Its name "
+                        "is who they are, where --tokens says so. Read again on SIGHUP." },
+        { .name = "insecure-listen",
+                .effect = EFFECT_FLAG,
+                .offset = offsetof(struct configuration, insecure_listen),
+                .help = "Listen beyond loopback without TLS, where all can read along who see the packets: "
+                        "tokens too." },
         { .name = "threads",
                 .argument = "N",
                 .effect = EFFECT_NUMBER,
@@ -248,6 +270,17 @@ static bool apply(const struct row *row, const char *argument, struct configurat
         return false;
 }
 
+static bool is_consistent(const struct configuration *configuration)
+{
+        const char *const needed = configuration->tls_certificate == NULL ? "cert" : "key";
+        const bool with_tls = configuration->tls_certificate != NULL || configuration->tls_key != NULL ||
+                              configuration->tls_client_authority != NULL;
+        if (!with_tls || (configuration->tls_certificate != NULL && configuration->tls_key != NULL))
+                return true;
+        fprintf(stderr, "sockwrightd: TLS needs --tls-%s too\n", needed);
+        return false;
+}
+
 bool command_line_read(int argc, char **argv, struct configuration *out)
 {
         struct option options[ROW_COUNT + 1] = { 0 };
@@ -265,7 +298,7 @@ bool command_line_read(int argc, char **argv, struct configuration *out)
                 fprintf(stderr, "sockwrightd: unknown argument: %s\n", argv[optind]);
                 return false;
         }
-        return true;
+        return is_consistent(out);
 }
 
 void command_line_help(void)

@@ -29,7 +29,8 @@ struct configuration {
         struct configured_limits {
                 int64_t sockets, parked, bytes, requests;
         } each, all; /* of every name, and of all together */
-        bool audit;
+        const char *tls_certificate, *tls_key, *tls_client_authority;
+        bool audit, insecure_listen;
 };
 
 /* Reads the arguments, which must outlive the settings. False after saying on standard error what is wrong.

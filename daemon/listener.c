@@ -56,7 +56,35 @@ bool listener_open_unix(struct listener *listener, const char *path)
         return true;
 }
 
-bool listener_open_tcp(struct listener *listener, const char *text)
+static bool is_loopback(const struct address *address)
+{
+        const struct sockaddr_in *const four = (const struct sockaddr_in *)&address->storage;
+        const struct sockaddr_in6 *const six = (const struct sockaddr_in6 *)&address->storage;
+        if (address->storage.ss_family == AF_INET)
+                return ntohl(four->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+        if (address->storage.ss_family != AF_INET6)
+                return false;
+        if (IN6_IS_ADDR_V4MAPPED(&six->sin6_addr))
+                return six->sin6_addr.s6_addr[12] == IN_LOOPBACKNET;
+        return IN6_IS_ADDR_LOOPBACK(&six->sin6_addr);
+}
+
+/* Tokens, and what sockets send and receive, must not cross a network in clear without having been asked to.
+ */
+static bool may_listen(
+        const struct address *address, const char *text, const struct configuration *configuration)
+{
+        if (configuration->tls_certificate != NULL || is_loopback(address))
+                return true;
+        if (!configuration->insecure_listen)
+                return complain(text, "is not loopback: give --tls-cert and --tls-key, or --insecure-listen "
+                                      "where nobody can read along");
+        log_write(LOG_LEVEL_WARNING,
+                "%s: without TLS, and not loopback: all can read along who see the packets", text);
+        return true;
+}
+
+bool listener_open_tcp(struct listener *listener, const char *text, const struct configuration *configuration)
 {
         struct address address;
         const int on = 1;
@@ -65,6 +93,8 @@ bool listener_open_tcp(struct listener *listener, const char *text)
                 return complain(text, parsed.detail);
         if (address.name[0] != '\0' || address.storage.ss_family == AF_UNIX)
                 return complain(text, "must be a numeric address and a port, as 127.0.0.1:7625");
+        if (!may_listen(&address, text, configuration))
+                return false;
         fd_auto int fd = socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
                 bind(fd, (const struct sockaddr *)&address.storage, address.size) != 0 ||
@@ -73,9 +103,10 @@ bool listener_open_tcp(struct listener *listener, const char *text)
         address.size = sizeof address.storage;
         if (getsockname(fd, (struct sockaddr *)&address.storage, &address.size) != 0)
                 return complain(text, strerror(errno));
-        char real[sizeof listener->url - sizeof "http://"];
+        char real[sizeof listener->url - sizeof "https://"];
         *listener = (struct listener){ .fd = take_fd(&fd) };
-        snprintf(listener->url, sizeof listener->url, "http://%s",
+        snprintf(listener->url, sizeof listener->url, "%s://%s",
+                configuration->tls_certificate == NULL ? "http" : "https",
                 address_format(&address, real, sizeof real));
         return true;
 }

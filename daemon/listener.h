@@ -5,19 +5,22 @@
 #include <stddef.h>
 #include <sys/un.h>
 
+#include "daemon/command_line.h"
+
 struct access;
 struct server;
 
 struct listener {
         int fd;
         const char *unix_path; /* of a unix socket; NULL: TCP */
-        char url[160];         /* "http://127.0.0.1:7625", "unix:/run/sockwright/sockwright.sock" */
+        char url[160];         /* "https://127.0.0.1:7625", "unix:/run/sockwright/sockwright.sock" */
 };
 
 /* Both return false after logging why. A unix socket has mode 0600; one that a dead daemon left is replaced.
- * `path` must outlive the listener. */
+ * `path` must outlive the listener. Beyond loopback, TCP wants TLS or --insecure-listen. */
 bool listener_open_unix(struct listener *listener, const char *path);
-bool listener_open_tcp(struct listener *listener, const char *address);
+bool listener_open_tcp(
+        struct listener *listener, const char *address, const struct configuration *configuration);
 
 /* Accepts what is there and hands it to the server. False when descriptors or connections have run out: try
  * again a little later. */

@@ -46,6 +46,7 @@ struct daemon {
         struct service service;
         struct accounts *accounts;
         struct access *access;
+        struct tls *tls; /* NULL: none */
         struct server *server;
         struct listener listeners[LIST_MAX + 1];
         size_t listener_count;
@@ -171,10 +172,22 @@ static bool load_policy(struct daemon *daemon)
 /* Nobody is to reach the daemon through its own sockets. */
 static bool guard_listeners(struct daemon *daemon)
 {
-        int fds[LISTEN_MAX + 1];
+        int fds[LIST_MAX + 1];
         for (size_t i = 0; i < daemon->listener_count; i++)
                 fds[i] = daemon->listeners[i].fd;
         return guard_set_listeners(&daemon->service.guard, fds, daemon->listener_count);
+}
+
+static bool load_tls(struct daemon *daemon)
+{
+        const struct configuration *const configuration = &daemon->configuration;
+        const struct tls_files files = { .certificate = configuration->tls_certificate,
+                .key = configuration->tls_key,
+                .client_authority = configuration->tls_client_authority };
+        if (files.certificate == NULL)
+                return true;
+        daemon->tls = tls_new(&files);
+        return daemon->tls != NULL;
 }
 
 static bool open_listeners(struct daemon *daemon)
@@ -189,7 +202,7 @@ static bool open_listeners(struct daemon *daemon)
         listener_let_in(&daemon->listeners[daemon->listener_count], access_has_users(daemon->access));
         daemon->listener_count++;
         for (size_t i = 0; i < count; i++) {
-                if (!listener_open_tcp(&daemon->listeners[daemon->listener_count], listen[i]))
+                if (!listener_open_tcp(&daemon->listeners[daemon->listener_count], listen[i], configuration))
                         return false;
                 daemon->listener_count++;
         }
@@ -216,7 +229,8 @@ static bool start_service(struct daemon *daemon)
 {
         const struct configuration *const configuration = &daemon->configuration;
         const unsigned threads = choose_threads(configuration);
-        const size_t reserved = RESERVED_DESCRIPTORS + (size_t)threads * DESCRIPTORS_PER_THREAD;
+        const unsigned pools = daemon->tls == NULL ? 1 : 2;
+        const size_t reserved = RESERVED_DESCRIPTORS + (size_t)pools * threads * DESCRIPTORS_PER_THREAD;
         if (daemon->descriptors <= reserved + 1) {
                 log_write(LOG_LEVEL_ERROR, "%u threads leave nothing of %zu descriptors", threads,
                         daemon->descriptors);
@@ -241,8 +255,8 @@ static bool start_service(struct daemon *daemon)
                 log_write(LOG_LEVEL_ERROR, "cannot start: %s", strerror(errno));
                 return false;
         }
-        daemon->server =
-                server_start(&daemon->service, daemon->access, threads, (unsigned)(usable - max_sockets));
+        daemon->server = server_start(
+                &daemon->service, daemon->access, daemon->tls, threads, (unsigned)(usable - max_sockets));
         return daemon->server != NULL &&
                server_limit_peers(daemon->server, (unsigned)configuration->max_connections_per_address);
 }
@@ -250,6 +264,11 @@ static bool start_service(struct daemon *daemon)
 /* One line per listener, and what to paste. */
 static void announce(const struct daemon *daemon)
 {
+        const struct configuration *const configuration = &daemon->configuration;
+        char trust[PATH_MAX + 64] = "";
+        if (configuration->tls_certificate != NULL)
+                snprintf(trust, sizeof trust, " --cacert '%s'%s", configuration->tls_certificate,
+                        configuration->tls_client_authority == NULL ? "" : " --cert FILE --key FILE");
         for (size_t i = 0; i < daemon->listener_count; i++) {
                 const struct listener *const listener = &daemon->listeners[i];
                 printf("listening on %s\n", listener->url);
@@ -257,7 +276,7 @@ static void announce(const struct daemon *daemon)
                         printf("  curl --unix-socket '%s' http://localhost/v1/sockets\n",
                                 listener->unix_path);
                 else
-                        printf("  curl -H \"Authorization: Bearer $(cat '%s')\" %s/v1/sockets\n",
+                        printf("  curl%s -H \"Authorization: Bearer $(cat '%s')\" %s/v1/sockets\n", trust,
                                 daemon->token_file, listener->url);
         }
         fflush(stdout);
@@ -267,14 +286,15 @@ static void announce(const struct daemon *daemon)
 static void reload(struct daemon *daemon)
 {
         struct policy *policy = NULL;
-        const bool loaded = read_policy(daemon, &policy) && access_reload(daemon->access);
-        if (loaded)
+        const bool judged = read_policy(daemon, &policy);
+        const bool known = access_reload(daemon->access), encrypted = tls_reload(daemon->tls);
+        const bool loaded = judged && known && encrypted;
+        if (judged)
                 service_set_policy(&daemon->service, policy);
-        else
-                policy_release(policy);
         for (size_t i = 0; i < daemon->listener_count; i++)
                 listener_let_in(&daemon->listeners[i], access_has_users(daemon->access));
-        log_write(LOG_LEVEL_NOTICE, loaded ? "reloaded" : "reloading failed: all stays as it was");
+        log_write(
+                LOG_LEVEL_NOTICE, loaded ? "reloaded" : "reloading failed: what is unsound stays as it was");
 }
 
 /* Reads a signal. Whether it is one to stop for. */
@@ -330,8 +350,8 @@ static int run(struct daemon *daemon)
                 !browser_allow(&daemon->configuration.allow_origin, &daemon->configuration.host) ||
                 !raise_limit(daemon) || !block_signals(daemon))
                 return EXIT_FAILURE;
-        const bool serving = load_access(daemon) && load_policy(daemon) && start_service(daemon) &&
-                             open_listeners(daemon) && guard_listeners(daemon);
+        const bool serving = load_access(daemon) && load_policy(daemon) && load_tls(daemon) &&
+                             start_service(daemon) && open_listeners(daemon) && guard_listeners(daemon);
         if (serving) {
                 announce(daemon);
                 serve(daemon);
@@ -345,6 +365,7 @@ static int run(struct daemon *daemon)
         waiter_free(daemon->service.waiter);
         registry_free(daemon->service.registry);
         guard_clear(&daemon->service.guard);
+        tls_free(daemon->tls);
         access_free(daemon->access);
         accounts_free(daemon->accounts);
         close(daemon->signal_fd);

@@ -96,6 +96,14 @@ static int client_fd(const struct request *request)
         return info == NULL ? -1 : info->connect_fd;
 }
 
+/* NULL: the connection is not encrypted. */
+static gnutls_session_t tls_session(struct MHD_Connection *connection)
+{
+        const union MHD_ConnectionInfo *const info =
+                MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+        return info == NULL ? NULL : info->tls_session;
+}
+
 static bool has_body(const struct request *request)
 {
         const char *const length = request->headers.values[HEADER_CONTENT_LENGTH];
@@ -183,8 +191,12 @@ static bool spend(struct request *request)
 /* Finds out who asks. Outside of /v1, that is everybody's own business. */
 static bool identify(struct request *request)
 {
+        gnutls_session_t const session = tls_session(request->connection);
+        char name[ACCOUNT_NAME_SIZE];
+        const bool certified = session != NULL && tls_peer_name(session, name, sizeof name);
         const struct introduction introduction = { .authorization =
                                                            request->headers.values[HEADER_AUTHORIZATION],
+                .certificate = certified ? name : NULL,
                 .unix_fd = is_local(request) ? client_fd(request) : -1 };
         if (access_identify(request->server->access, &introduction, &request->call.caller))
                 return spend(request);
@@ -283,8 +295,9 @@ static struct request *request_new(
         request->method = method;
         request->started_ns = now_ns();
         request->path = path;
-        request->deadline =
+        const struct connection *const context =
                 MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+        request->deadline = context == NULL ? NULL : context->deadline;
         return request;
 }
 
@@ -583,7 +596,11 @@ static void refuse_target(struct MHD_Connection *connection)
                 MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
         if (info == NULL)
                 return;
-        (void)!send(info->connect_fd, answer, sizeof answer - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+        gnutls_session_t const session = tls_session(connection);
+        if (session != NULL)
+                tls_end_with(session, answer, sizeof answer - 1);
+        else
+                (void)!send(info->connect_fd, answer, sizeof answer - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
         shutdown(info->connect_fd, SHUT_RDWR);
 }
 

@@ -16,15 +16,22 @@ enum { IDLE_TIMEOUT_S = 15 };
 enum { HEADER_TIMEOUT_S = 5, BODY_TIMEOUT_S = 10, BODY_PROGRESS_SIZE = 1024 };
 
 struct server {
-        struct MHD_Daemon *daemon;
+        struct MHD_Daemon *plain, *encrypted; /* with threads of their own; encrypted: NULL without TLS */
+        struct tls *tls;
         struct service *service;
         struct access *access;
         _Atomic unsigned requests;    /* begun, and not yet answered */
         _Atomic unsigned connections; /* handed over, and not yet closed */
         unsigned connection_limit;
-        struct deadlines *deadlines; /* a connection's own is libmicrohttpd's socket context */
+        struct deadlines *deadlines;
         struct peers *peers;
         _Atomic int64_t complained_ns; /* when it last logged that an address has too many */
+};
+
+/* libmicrohttpd's socket context. */
+struct connection {
+        struct deadline *deadline;
+        struct tls_papers *papers; /* NULL without TLS */
 };
 
 /* MHD_AccessHandlerCallback; the context is the server. */

@@ -31,55 +31,88 @@ __attribute__((format(printf, 2, 0))) static void on_library_log(
         log_write(LOG_LEVEL_DEBUG, "libmicrohttpd: %s", line);
 }
 
+/* Where it cannot be begun, it is shut down: libmicrohttpd ends it then. */
+static struct connection *connection_begin(struct server *server, struct MHD_Connection *from)
+{
+        struct connection *const connection = calloc(1, sizeof *connection);
+        const int fd = MHD_get_connection_info(from, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+        const union MHD_ConnectionInfo *const session =
+                MHD_get_connection_info(from, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+        if (connection != NULL)
+                connection->deadline =
+                        deadline_open(server->deadlines, fd, now_ns() + HEADER_TIMEOUT_S * NS_PER_S);
+        if (connection == NULL || connection->deadline == NULL)
+                shutdown(fd, SHUT_RDWR);
+        else if (session != NULL)
+                connection->papers = tls_begin(server->tls, session->tls_session);
+        return connection;
+}
+
+/* The TLS session has ended by then, and is not to be touched any more. */
+static void connection_end(struct connection *connection)
+{
+        if (connection == NULL)
+                return;
+        if (connection->deadline != NULL)
+                deadline_close(connection->deadline);
+        tls_release(connection->papers);
+        free(connection);
+}
+
 /* MHD_NotifyConnectionCallback. */
 static void on_connection(void *context, struct MHD_Connection *connection, void **state,
         enum MHD_ConnectionNotificationCode what)
 {
         struct server *const server = context;
         if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-                const int fd =
-                        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-                *state = deadline_open(server->deadlines, fd, now_ns() + HEADER_TIMEOUT_S * NS_PER_S);
-                if (*state == NULL)
-                        shutdown(fd, SHUT_RDWR);
+                *state = connection_begin(server, connection);
                 return;
         }
-        deadline_close(*state);
+        connection_end(*state);
         peers_leave(server->peers,
                 MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr);
         atomic_fetch_sub(&server->connections, 1);
 }
 
-struct server *server_start(
-        struct service *service, struct access *access, unsigned threads, unsigned connection_limit)
+/* At a limit of its own, libmicrohttpd 0.9.75 deadlocks: its workers share theirs, so that each may have as
+ * many as server_is_full() lets in at all. */
+static struct MHD_Daemon *start(struct server *server, unsigned threads, unsigned tls_flag)
+{
+        const unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ITC |
+                               MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | tls_flag;
+        /* What is about TLS may only be said with its flag, and is last. */
+        const int tls_first = tls_flag == 0 ? MHD_OPTION_END : MHD_OPTION_HTTPS_PRIORITIES;
+        struct MHD_Daemon *const daemon = MHD_start_daemon(flags, 0, NULL, NULL, request_on_data, server,
+                MHD_OPTION_EXTERNAL_LOGGER, on_library_log, NULL, MHD_OPTION_THREAD_POOL_SIZE,
+                threads > 1 ? threads : 0U, MHD_OPTION_CONNECTION_LIMIT, server->connection_limit * threads,
+                MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+                (size_t)CONNECTION_POOL_SIZE, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_TIMEOUT_S,
+                MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK, request_on_target, NULL,
+                MHD_OPTION_NOTIFY_COMPLETED, request_on_completed, NULL, tls_first, tls_priorities,
+                MHD_OPTION_HTTPS_CERT_CALLBACK, tls_no_certificate, MHD_OPTION_END);
+        if (daemon == NULL)
+                log_write(LOG_LEVEL_ERROR, "libmicrohttpd does not start");
+        return daemon;
+}
+
+struct server *server_start(struct service *service, struct access *access, struct tls *tls, unsigned threads,
+        unsigned connection_limit)
 {
         struct server *const server = calloc(1, sizeof *server);
         if (server == NULL)
                 return NULL;
         server->service = service;
         server->access = access;
+        server->tls = tls;
         server->connection_limit = connection_limit;
         server->deadlines = deadlines_start();
-        if (server->deadlines == NULL) {
-                free(server);
-                return NULL;
-        }
-        /* At a limit of its own, libmicrohttpd 0.9.75 deadlocks: its workers share theirs, so that each may
-         * have as many as server_is_full() lets in at all. */
-        const unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ITC |
-                               MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
-        server->daemon = MHD_start_daemon(flags, 0, NULL, NULL, request_on_data, server,
-                MHD_OPTION_EXTERNAL_LOGGER, on_library_log, NULL, MHD_OPTION_THREAD_POOL_SIZE,
-                threads > 1 ? threads : 0U, MHD_OPTION_CONNECTION_LIMIT, connection_limit * threads,
-                MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-                (size_t)CONNECTION_POOL_SIZE, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_TIMEOUT_S,
-                MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK, request_on_target, NULL,
-                MHD_OPTION_NOTIFY_COMPLETED, request_on_completed, NULL, MHD_OPTION_END);
-        if (server->daemon != NULL)
+        if (server->deadlines != NULL)
+                server->plain = start(server, threads, 0);
+        if (server->plain != NULL && tls != NULL)
+                server->encrypted = start(server, threads, MHD_USE_TLS);
+        if (server->plain != NULL && (tls == NULL || server->encrypted != NULL))
                 return server;
-        log_write(LOG_LEVEL_ERROR, "libmicrohttpd does not start");
-        deadlines_stop(server->deadlines);
-        free(server);
+        server_stop(server);
         return NULL;
 }
 
@@ -113,8 +146,9 @@ void server_add(struct server *server, int fd, const struct sockaddr *peer, sock
                 complain_of(server, peer, peer_size);
                 return;
         }
+        const bool plain = server->encrypted == NULL || peer->sa_family == AF_UNIX;
         atomic_fetch_add(&server->connections, 1);
-        if (MHD_add_connection(server->daemon, fd, peer, peer_size) == MHD_YES)
+        if (MHD_add_connection(plain ? server->plain : server->encrypted, fd, peer, peer_size) == MHD_YES)
                 return;
         peers_leave(server->peers, peer);
         atomic_fetch_sub(&server->connections, 1);
@@ -135,7 +169,10 @@ bool server_is_busy(const struct server *server)
 
 void server_stop(struct server *server)
 {
-        MHD_stop_daemon(server->daemon);
+        if (server->encrypted != NULL)
+                MHD_stop_daemon(server->encrypted);
+        if (server->plain != NULL)
+                MHD_stop_daemon(server->plain);
         deadlines_stop(server->deadlines);
         peers_free(server->peers);
         free(server);

@@ -5,16 +5,18 @@
 
 #include "api/call.h"
 #include "daemon/access.h"
+#include "daemon/tls.h"
 
 struct server;
 
-/* Starts the worker threads. `service` and `access` must outlive the server. NULL after logging why. */
-struct server *server_start(
-        struct service *service, struct access *access, unsigned threads, unsigned connection_limit);
+/* Starts the worker threads; with `tls` (NULL: none), as many again for TLS. All must outlive the server.
+ * NULL after logging why. */
+struct server *server_start(struct service *service, struct access *access, struct tls *tls, unsigned threads,
+        unsigned connection_limit);
 
 /* Hands an accepted connection over, whatever becomes of it: it is closed at once where its address has as
- * many as it may. Clients on AF_UNIX need no token: whoever calls
- * this has checked their uid. */
+ * many as it may. With TLS, all but those on AF_UNIX must speak it. Clients on AF_UNIX need no token: whoever
+ * calls this has checked their uid. */
 void server_add(struct server *server, int fd, const struct sockaddr *peer, socklen_t peer_size);
 
 /* Limits the connections from one address; 0: to half of all, but those of this host itself. Before the first

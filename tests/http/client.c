@@ -26,6 +26,8 @@ static struct {
         const char *scenario;
 } notes = { .lock = PTHREAD_MUTEX_INITIALIZER, .scenario = "" };
 
+struct client_papers client_papers;
+
 void exchanges_name(const char *scenario)
 {
         pthread_mutex_lock(&notes.lock);
@@ -224,6 +226,9 @@ static void client_prepare(struct client *client, const struct request *request,
         curl_easy_setopt(curl, CURLOPT_URL, url);
         if (local)
                 curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, client->daemon->socket_path);
+        curl_easy_setopt(curl, CURLOPT_CAINFO, client_papers.authority);
+        curl_easy_setopt(curl, CURLOPT_SSLCERT, client_papers.certificate);
+        curl_easy_setopt(curl, CURLOPT_SSLKEY, client_papers.key);
         const void *const body = request->json ? request->json : request->raw;
         if (body || strcmp(request->method, "POST") == 0) {
                 const size_t size = request->json ? strlen(request->json) : request->raw_size;

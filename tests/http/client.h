@@ -9,6 +9,12 @@
 
 enum transport { OVER_UNIX, OVER_TCP };
 
+/* What all clients of a daemon with TLS go by: whom they trust, and what they show (NULL: nothing). Paths;
+ * set before there are clients. */
+extern struct client_papers {
+        const char *authority, *certificate, *key;
+} client_papers;
+
 struct client;
 
 struct request {

@@ -103,13 +103,15 @@ static void daemon_fork(struct daemon *daemon, const char *const *arguments)
 /* Two lines per listener: where it listens, and a curl line. */
 static bool daemon_is_ready(struct daemon *daemon)
 {
-        static const char tcp[] = "listening on http://127.0.0.1:", local[] = "listening on unix:";
-        const char *const address = strstr(daemon->greeting, tcp);
+        static const char tcp[] = "listening on http", local[] = "listening on unix:";
+        const char *const line = strstr(daemon->greeting, tcp);
+        const char *const address = line ? strstr(line, "127.0.0.1:") : NULL;
         const char *const curl = address ? strstr(address, "curl ") : NULL;
         if (!strstr(daemon->greeting, local) || !curl || !strchr(curl, '\n'))
                 return false;
-        daemon->port = (uint16_t)strtoul(address + sizeof tcp - 1, NULL, 10);
-        snprintf(daemon->url, sizeof daemon->url, "http://127.0.0.1:%u", daemon->port);
+        daemon->port = (uint16_t)strtoul(address + 10, NULL, 10);
+        snprintf(daemon->url, sizeof daemon->url, "%s://127.0.0.1:%u",
+                line[sizeof tcp - 1] == 's' ? "https" : "http", daemon->port);
         return true;
 }
 
@@ -182,7 +184,7 @@ static void daemon_check_log(const struct daemon *daemon, char complaint[static 
         free(log);
 }
 
-static void directory_remove(const char *path)
+void directory_remove(const char *path)
 {
         DIR *const directory = opendir(path);
         if (!directory)

@@ -45,5 +45,8 @@ char *daemon_log(const struct daemon *daemon);
 long daemon_memory(const struct daemon *daemon);
 long daemon_descriptors(const struct daemon *daemon);
 
+/* Removes a directory that holds nothing but files. */
+void directory_remove(const char *path);
+
 /* Reads a small file whole. NULL when there is none; to be freed. */
 char *file_read(const char *path);

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/http/approach.h"
+
 /* A test that fails leaves memory behind: only the daemon's own leaks count. Read by the address sanitizer,
  * if any. */
 const char *__asan_default_options(void);
@@ -145,6 +147,17 @@ static int play_teardown(void **state)
         return swept;
 }
 
+/* Whether the scenarios are played over TLS, though they are not about it. */
+static bool with_tls(void)
+{
+        return getenv("SOCKWRIGHT_TLS") != NULL;
+}
+
+static const char *tls_file(const char *name)
+{
+        return with_tls() ? paper_path(name) : NULL;
+}
+
 int suite_run(const char *title, const char *const *arguments)
 {
         struct CMUnitTest *const tests = calloc(suite.count, sizeof *tests);
@@ -157,9 +170,16 @@ int suite_run(const char *title, const char *const *arguments)
                         .teardown_func = play_teardown,
                         .initial_state = &suite.plays[i],
                 };
-        suite.arguments = arguments;
+        if (with_tls())
+                papers_make();
+        const char *const encrypted[] = { "--tls-cert", tls_file("server.crt"), "--tls-key",
+                tls_file("server.key"), NULL };
+        assert_true(!with_tls() || arguments == NULL);
+        suite.arguments = with_tls() ? encrypted : arguments;
         cmocka_set_test_filter(getenv("SCENARIO")); /* "raw*" plays those alone */
         const int failed = _cmocka_run_group_tests(title, tests, suite.count, group_setup, group_teardown);
+        if (with_tls())
+                papers_remove();
         free(tests);
         free(suite.plays);
         return failed + !suite.ended_well;

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/http/command.h"
 #include "tests/http/steps.h"
 #include "tests/http/wire.h"
 
@@ -189,19 +190,6 @@ static void token_is_kept(struct stage *stage)
         snprintf(path, sizeof path, "%s/log", directory);
         unlink(path);
         assert_return_code(rmdir(directory), errno);
-}
-
-/* What a command prints, to be freed. */
-static char *output_of(const char *command, int *status)
-{
-        FILE *const pipe = popen(command, "re"); /* NOLINT(cert-env33-c): that a shell runs it is the point */
-        assert_non_null(pipe);
-        char *const text = calloc(1, 1 << 20);
-        assert_non_null(text);
-        const size_t size = fread(text, 1, (1 << 20) - 1, pipe);
-        text[size] = '\0';
-        *status = pclose(pipe);
-        return text;
 }
 
 /* Its owner could read the token, or write one that he knows. */

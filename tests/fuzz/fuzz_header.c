@@ -6,6 +6,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "daemon/browser.h"
 #include "daemon/sockets/cleanup.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -20,7 +21,18 @@ struct line {
 static struct line lines[HEADERS_MOST];
 static size_t line_count;
 
-/* libmicrohttpd's, instead of it. */
+static size_t header_size;
+
+/* libmicrohttpd's two, instead of it. */
+const union MHD_ConnectionInfo *MHD_get_connection_info(
+        struct MHD_Connection *connection, enum MHD_ConnectionInfoType type, ...)
+{
+        static union MHD_ConnectionInfo info;
+        HOLDS(connection == NULL && type == MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+        info.header_size = header_size;
+        return &info;
+}
+
 int MHD_get_connection_values_n(struct MHD_Connection *connection, enum MHD_ValueKind kind,
         MHD_KeyValueIteratorN iterator, void *context)
 {
@@ -49,6 +61,33 @@ static void split_lines(char *at, const char *end)
                 }
                 at = stop + 1;
         }
+}
+
+/* Appends a text of that size, and a zero for each byte of what ends it. */
+static const char *lay(char **at, const char *bytes, size_t size, size_t zeros)
+{
+        char *const start = *at;
+        memcpy(start, bytes, size);
+        memset(start + size, 0, zeros);
+        *at += size + zeros;
+        return start;
+}
+
+/* Lays all out as it stands in libmicrohttpd's buffer, where the lines point to then. */
+static struct request_line lay_out(char *wire, const char *target, const char *version)
+{
+        char *at = wire;
+        struct request_line line = { .method = lay(&at, "GET", 3, 1) };
+        line.target = lay(&at, target, strlen(target), 1);
+        line.version = lay(&at, version, strlen(version), 2);
+        for (size_t i = 0; i < line_count; i++) {
+                lines[i].name = lay(&at, lines[i].name, lines[i].name_size, 1);
+                if (lines[i].value != NULL)
+                        lines[i].value = lay(&at, lines[i].value, lines[i].value_size, 2);
+        }
+        memset(at, 0, 2);
+        header_size = (size_t)(at + 2 - wire);
+        return line;
 }
 
 static size_t count_of(const char *name)
@@ -113,9 +152,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         if (blank == NULL)
                 return 0;
         *blank = '\0';
-        check_target(blank + 1);
         split_lines(newline + 1, text + size);
-        headers_read(NULL, text, &headers);
+        memory_auto char *wire = malloc(2 * size + 64 + 3 * line_count);
+        HOLDS(wire != NULL);
+        const struct request_line line = lay_out(wire, blank + 1, text);
+        check_target(line.target);
+        headers_read(NULL, &line, &headers);
         if (headers.fault == NULL)
                 check_sound(&headers, text);
         if (host_is_own(headers.values[HEADER_HOST]))

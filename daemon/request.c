@@ -14,51 +14,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/route.h"
 #include "daemon/audit.h"
-#include "daemon/browser.h"
-#include "daemon/deadline.h"
-#include "daemon/header.h"
+#include "daemon/exchange.h"
 #include "daemon/log.h"
-
-enum { STREAM_BLOCK_SIZE = 65536 };
+#include "daemon/tls.h"
 
 /* So much and for so long is a body read that nobody wants: clients see the reply once they have sent all. */
 enum { DISCARD_MAX_SIZE = 64 << 20 };
-static const int64_t DISCARD_MAX_NS = 10000000000, NS_PER_S = 1000000000;
+static const int64_t DISCARD_MAX_NS = 10000000000;
 
 /* A request's state until it has one of its own, when its target is unsound. */
 static char unsound_target;
-
-enum stage {
-        STAGE_JSON,    /* collect the body, as JSON */
-        STAGE_RAW,     /* collect the body, as payload */
-        STAGE_STREAM,  /* send the body on as it comes */
-        STAGE_DISCARD, /* it has failed: read on to the body's end */
-        STAGE_RUN,     /* the body has ended: run the call, again after each wait */
-        STAGE_REPLIED,
-};
-
-struct request {
-        struct server *server;
-        struct MHD_Connection *connection;
-        struct route route;
-        struct headers headers;
-        struct call call;
-        struct problem *problem; /* what is wrong before there is a call, from malloc() */
-        enum stage stage;
-        bool early;                /* the reply goes out before the body has come */
-        bool preflight;            /* a browser asks what a page may do */
-        bool for_page;             /* a page of another origin may read the reply */
-        struct deadline *deadline; /* the connection's */
-        size_t progress;           /* of the body, since the deadline was moved */
-        char *body;
-        size_t size, capacity;
-        int64_t started_ns, discard_until_ns;
-        int64_t retry_after_s;     /* 0: not said */
-        int status;                /* of the reply, for the log */
-        const char *method, *path; /* the library's; path without escapes and query */
-};
 
 static void suspend(struct call *call)
 {
@@ -70,38 +36,6 @@ static void resume(struct call *call)
 {
         struct request *const request = (struct request *)((char *)call - offsetof(struct request, call));
         MHD_resume_connection(request->connection);
-}
-
-/* Makes the request one that has failed; its reply comes when it can be queued. */
-static void fail(struct request *request, enum problem_kind kind, const char *parameter, const char *detail)
-{
-        if (request->problem == NULL)
-                request->problem = calloc(1, sizeof *request->problem);
-        if (request->problem != NULL)
-                problem_set(request->problem, kind, parameter, "%s", detail);
-        request->stage = STAGE_DISCARD;
-}
-
-static bool is_local(const struct request *request)
-{
-        const union MHD_ConnectionInfo *const info =
-                MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-        return info != NULL && info->client_addr != NULL && info->client_addr->sa_family == AF_UNIX;
-}
-
-static int client_fd(const struct request *request)
-{
-        const union MHD_ConnectionInfo *const info =
-                MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-        return info == NULL ? -1 : info->connect_fd;
-}
-
-/* NULL: the connection is not encrypted. */
-static gnutls_session_t tls_session(struct MHD_Connection *connection)
-{
-        const union MHD_ConnectionInfo *const info =
-                MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
-        return info == NULL ? NULL : info->tls_session;
 }
 
 static bool has_body(const struct request *request)
@@ -130,17 +64,13 @@ static enum MHD_Result add_query(void *context, enum MHD_ValueKind kind, const c
         return call_add_query(&request->call, name, value, value_size) ? MHD_YES : MHD_NO;
 }
 
-static bool is_tls(const struct request *request)
-{
-        return MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_PROTOCOL) != NULL;
-}
-
 /* The client is due with the next of its body; streams may pause. */
 static void expect_body(struct request *request)
 {
         request->progress = 0;
-        deadline_set(request->deadline,
-                request->stage == STAGE_STREAM ? DEADLINE_NONE : now_ns() + BODY_TIMEOUT_S * NS_PER_S);
+        deadline_set(request->deadline, request->stage == STAGE_STREAM
+                                                ? DEADLINE_NONE
+                                                : now_ns() + BODY_TIMEOUT_S * REQUEST_NS_PER_S);
 }
 
 /* The call's parameters from the query string; false when the request is unsound. */
@@ -149,8 +79,8 @@ static bool begin_call(struct request *request)
         struct call *const call = &request->call;
         call->suspend = suspend;
         call->resume = resume;
-        call->client_fd = client_fd(request);
-        call->client_is_local = is_local(request);
+        call->client_fd = request_client_fd(request);
+        call->client_is_local = request_is_local(request);
         call->raw_reply = media_is(request->headers.values[HEADER_ACCEPT], "application/octet-stream");
         if (!call_begin(call, request->server->service, request->route.operation, request->route.id))
                 return false;
@@ -172,94 +102,11 @@ static bool choose_stage(struct request *request)
         return !has_body(request) || (operation->method != METHOD_PUT && media_is(media, "application/json"));
 }
 
-/* A live source may pause for longer than a connection may be silent otherwise; 0: for ever. */
-static void set_idle_timeout(struct request *request, unsigned timeout_s)
-{
-        MHD_set_connection_option(request->connection, MHD_CONNECTION_OPTION_TIMEOUT, timeout_s);
-}
-
-static bool spend(struct request *request)
-{
-        int64_t wait_ns;
-        if (account_admit(request->call.caller.account, request->started_ns, &wait_ns))
-                return true;
-        request->retry_after_s = 1 + wait_ns / NS_PER_S;
-        fail(request, PROBLEM_QUOTA, NULL, "There are more requests per second than there may be.");
-        return false;
-}
-
-/* Finds out who asks. Outside of /v1, that is everybody's own business. */
-static bool identify(struct request *request)
-{
-        gnutls_session_t const session = tls_session(request->connection);
-        char name[ACCOUNT_NAME_SIZE];
-        const bool certified = session != NULL && tls_peer_name(session, name, sizeof name);
-        const struct introduction introduction = { .authorization =
-                                                           request->headers.values[HEADER_AUTHORIZATION],
-                .certificate = certified ? name : NULL,
-                .unix_fd = is_local(request) ? client_fd(request) : -1 };
-        if (access_identify(request->server->access, &introduction, &request->call.caller))
-                return spend(request);
-        if (strncmp(request->path, "/v1", 3) != 0)
-                return true;
-        fail(request, PROBLEM_UNAUTHORIZED, NULL, "Show a token: Authorization: Bearer TOKEN");
-        return false;
-}
-
-/* A browser says which page a request came from; one that asks before it sends shows no token. */
-static bool admit_page(struct request *request)
-{
-        const char *const origin = request->headers.values[HEADER_ORIGIN];
-        if (origin == NULL)
-                return true;
-        if (!origin_is_allowed(origin, request->headers.values[HEADER_HOST], is_tls(request))) {
-                fail(request, PROBLEM_FORBIDDEN, "Origin",
-                        "Pages of this origin may not call the daemon: --allow-origin lets them.");
-                return false;
-        }
-        request->for_page = true;
-        request->preflight = strcmp(request->method, "OPTIONS") == 0 &&
-                             request->headers.values[HEADER_REQUEST_METHOD] != NULL;
-        if (request->preflight)
-                request->stage = STAGE_DISCARD;
-        return true;
-}
-
-/* Whether the request may be looked at: it is one beyond doubt, meant for this daemon, and from somebody who
- * may. */
-static bool admit(struct request *request, bool sound_target)
-{
-        if (!sound_target)
-                request->headers.fault =
-                        "the target is no path, or has a percent sign without two hexadecimal digits, or a "
-                        "control character";
-        if (request->headers.fault != NULL) {
-                fail(request, PROBLEM_UNSOUND_REQUEST, NULL, request->headers.fault);
-                request->early = true;
-                return false;
-        }
-        if (!is_local(request) && !host_is_own(request->headers.values[HEADER_HOST])) {
-                fail(request, PROBLEM_FORBIDDEN, "Host",
-                        "The daemon goes by localhost, its addresses, the machine's own name, and --host.");
-                return false;
-        }
-        return admit_page(request) && !request->preflight && identify(request);
-}
-
-/* Whether the operation is for this caller. */
-static bool permit(struct request *request)
-{
-        if (request->route.operation->role != ROLE_OPERATE || request->call.caller.operates)
-                return true;
-        fail(request, PROBLEM_FORBIDDEN, NULL, "This caller may only look: it has the role watch.");
-        return false;
-}
-
 /* Begins the call of a request that was admitted, and chooses what becomes of its body. */
 static void start(struct request *request)
 {
         if (!choose_stage(request)) {
-                fail(request, PROBLEM_UNSUPPORTED_MEDIA, "Content-Type",
+                request_fail(request, PROBLEM_UNSUPPORTED_MEDIA, "Content-Type",
                         "The body must be application/json (curl --json), or application/octet-stream where "
                         "it is a payload.");
         } else if (!begin_call(request)) {
@@ -268,9 +115,10 @@ static void start(struct request *request)
                 request->call.streamed = true;
                 request->stage = call_decode(&request->call) ? STAGE_STREAM : STAGE_DISCARD;
                 if (request->stage == STAGE_STREAM)
-                        set_idle_timeout(request, 0);
+                        request_set_idle_timeout(request, 0);
         } else if (announced_size(request) > request->server->service->max_body_size) {
-                fail(request, PROBLEM_TOO_LARGE, "body", "The body is longer than --max-body allows.");
+                request_fail(
+                        request, PROBLEM_TOO_LARGE, "body", "The body is longer than --max-body allows.");
         }
 }
 
@@ -279,7 +127,7 @@ static bool route(struct request *request, const char *method, const char *path)
         struct problem problem = { 0 };
         if (route_find(method, path, &request->route, &problem))
                 return true;
-        fail(request, problem.kind, problem.parameter, problem.detail);
+        request_fail(request, problem.kind, problem.parameter, problem.detail);
         return false;
 }
 
@@ -346,8 +194,8 @@ void request_on_completed(void *context, struct MHD_Connection *connection, void
         if (audit_is_enabled())
                 audit_request(request);
         if (request->call.streamed)
-                set_idle_timeout(request, IDLE_TIMEOUT_S);
-        deadline_set(request->deadline, now_ns() + (IDLE_TIMEOUT_S + HEADER_TIMEOUT_S) * NS_PER_S);
+                request_set_idle_timeout(request, IDLE_TIMEOUT_S);
+        deadline_set(request->deadline, now_ns() + (IDLE_TIMEOUT_S + HEADER_TIMEOUT_S) * REQUEST_NS_PER_S);
         atomic_fetch_sub_explicit(&request->server->requests, 1, memory_order_relaxed);
         call_release(&request->call);
         if (request->problem != NULL)
@@ -358,86 +206,6 @@ void request_on_completed(void *context, struct MHD_Connection *connection, void
         *state = NULL;
 }
 
-static void add_header(struct MHD_Response *response, const char *name, const char *value)
-{
-        if (value != NULL && value[0] != '\0')
-                MHD_add_response_header(response, name, value);
-}
-
-static enum MHD_Result queue(struct request *request, int status, struct MHD_Response *response)
-{
-        if (response == NULL)
-                return MHD_NO;
-        /* Where chunks end is what servers most disagree on: nothing is taken from behind them. */
-        if (request->early || request->headers.values[HEADER_TRANSFER_ENCODING] != NULL ||
-                request->server->service->shutting_down)
-                add_header(response, "Connection", "close");
-        browser_add_headers(response, request->for_page ? request->headers.values[HEADER_ORIGIN] : NULL);
-        const enum MHD_Result result = MHD_queue_response(request->connection, (unsigned)status, response);
-        MHD_destroy_response(response);
-        request->status = status;
-        request->stage = STAGE_REPLIED;
-        return result;
-}
-
-static enum MHD_Result reply(struct request *request)
-{
-        struct call_reply reply;
-        if (request->preflight)
-                return queue(request, 204,
-                        browser_preflight(request->headers.values[HEADER_REQUEST_NETWORK] != NULL));
-        const bool made = request->problem != NULL
-                                  ? problem_reply(request->problem, request->started_ns, &reply)
-                                  : call_reply(&request->call, &reply);
-        if (!made)
-                return MHD_NO;
-        struct MHD_Response *const response =
-                MHD_create_response_from_buffer(reply.size, reply.body, MHD_RESPMEM_MUST_FREE);
-        if (response == NULL) {
-                free(reply.body);
-                free(reply.members);
-                return MHD_NO;
-        }
-        add_header(response, "Content-Type", reply.media);
-        add_header(response, "Location", reply.location);
-        add_header(response, "Sockwright-Reply", reply.members);
-        free(reply.members);
-        if (request->retry_after_s > 0) {
-                char seconds[24];
-                snprintf(seconds, sizeof seconds, "%lld", (long long)request->retry_after_s);
-                add_header(response, "Retry-After", seconds);
-        }
-        if (reply.status == 401)
-                add_header(response, "WWW-Authenticate", "Bearer");
-        if (reply.status == 405)
-                add_header(response, "Allow", request->route.allow);
-        return queue(request, reply.status, response);
-}
-
-/* Fills the library's buffer from the socket; the connection is suspended while there is nothing. */
-static ssize_t read_stream(void *context, uint64_t position, char *buffer, size_t size)
-{
-        struct request *const request = context;
-        size_t used;
-        (void)position;
-        if (call_receive_piece(&request->call, (uint8_t *)buffer, size, &used) == CALL_PARKED)
-                return 0;
-        /* A reply cut short is how the client learns that the stream failed after the reply had begun. */
-        if (request->call.result.kind != RESULT_DONE)
-                return MHD_CONTENT_READER_END_WITH_ERROR;
-        return used > 0 ? (ssize_t)used : MHD_CONTENT_READER_END_OF_STREAM;
-}
-
-static enum MHD_Result reply_stream(struct request *request)
-{
-        set_idle_timeout(request, 0);
-        struct MHD_Response *const response = MHD_create_response_from_callback(
-                call_stream_size(&request->call), STREAM_BLOCK_SIZE, read_stream, request, NULL);
-        if (response != NULL)
-                add_header(response, "Content-Type", "application/octet-stream");
-        return queue(request, 200, response);
-}
-
 /* Waits until the socket has something to say, so that an error can still be a problem; then the stream
  * begins. */
 static enum MHD_Result run_stream_out(struct request *request)
@@ -445,7 +213,8 @@ static enum MHD_Result run_stream_out(struct request *request)
         size_t used;
         if (call_receive_piece(&request->call, NULL, 0, &used) == CALL_PARKED)
                 return MHD_YES;
-        return request->call.result.kind == RESULT_DONE ? reply_stream(request) : reply(request);
+        return request->call.result.kind == RESULT_DONE ? request_reply_stream(request)
+                                                        : request_reply(request);
 }
 
 /* The body has ended: its bytes become the call's parameters. */
@@ -465,7 +234,7 @@ static enum MHD_Result run(struct request *request)
         struct call *const call = &request->call;
         if (call->streamed)
                 return run_stream_out(request);
-        return call_run(call) == CALL_PARKED ? MHD_YES : reply(request);
+        return call_run(call) == CALL_PARKED ? MHD_YES : request_reply(request);
 }
 
 static enum MHD_Result end_body(struct request *request)
@@ -477,9 +246,9 @@ static enum MHD_Result end_body(struct request *request)
                 call_send_piece(&request->call, (const uint8_t *)"", 0, &used) == CALL_PARKED)
                 return MHD_YES;
         if (request->stage == STAGE_DISCARD || request->stage == STAGE_STREAM)
-                return reply(request);
+                return request_reply(request);
         if (!finish_body(request))
-                return reply(request);
+                return request_reply(request);
         request->stage = STAGE_RUN;
         request->call.streamed = call_streams_out(&request->call);
         return run(request);
@@ -489,7 +258,8 @@ static bool collect(struct request *request, const char *bytes, size_t size)
 {
         const size_t limit = request->server->service->max_body_size;
         if (size > limit - request->size) {
-                fail(request, PROBLEM_TOO_LARGE, "body", "The body is longer than --max-body allows.");
+                request_fail(
+                        request, PROBLEM_TOO_LARGE, "body", "The body is longer than --max-body allows.");
                 return true;
         }
         if (request->size + size > request->capacity) {
@@ -525,7 +295,7 @@ static void stream_body(struct request *request, const char *bytes, size_t *size
                 *size -= used;
                 if (request->call.result.kind != RESULT_DONE) {
                         request->stage = STAGE_DISCARD;
-                        set_idle_timeout(request, IDLE_TIMEOUT_S);
+                        request_set_idle_timeout(request, IDLE_TIMEOUT_S);
                         expect_body(request);
                 }
                 request->size += used;
@@ -572,14 +342,14 @@ enum MHD_Result request_on_data(void *context, struct MHD_Connection *connection
                 headers_read(connection,
                         &(struct request_line){ .method = method, .target = path, .version = version },
                         &request->headers);
-                if (admit(request, sound) && route(request, method, path) && permit(request))
+                if (request_admit(request, sound) && route(request, method, path) && request_permit(request))
                         start(request);
                 /* Who asks first, or announces very much, is answered at once. */
                 if (request->stage == STAGE_DISCARD && (request->headers.values[HEADER_EXPECT] != NULL ||
                                                                announced_size(request) > DISCARD_MAX_SIZE))
                         request->early = true;
                 expect_body(request);
-                return request->early ? reply(request) : MHD_YES;
+                return request->early ? request_reply(request) : MHD_YES;
         }
         if (*size > 0)
                 return take_body(request, bytes, size);
@@ -596,7 +366,7 @@ static void refuse_target(struct MHD_Connection *connection)
                 MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
         if (info == NULL)
                 return;
-        gnutls_session_t const session = tls_session(connection);
+        gnutls_session_t const session = connection_tls_session(connection);
         if (session != NULL)
                 tls_end_with(session, answer, sizeof answer - 1);
         else

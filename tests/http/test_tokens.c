@@ -387,7 +387,7 @@ static void quota_of_requests(struct stage *stage)
                 NULL };
         stage_open(&own, arguments);
         int refused = 0;
-        struct reply *last = NULL;
+        struct reply *last = as(&own, CI, "GET", "/v1/if_nameindex", NULL);
         for (int i = 0; i < 20; i++) {
                 struct reply *const reply = as(&own, CI, "GET", "/v1/if_nameindex", NULL);
                 if (reply->status == 429)

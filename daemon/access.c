@@ -169,6 +169,7 @@ struct peer {
         size_t group_count;
 };
 
+/* seccomp: getsockopt */
 static bool peer_read(int fd, struct peer *out)
 {
         socklen_t size = sizeof out->ids;

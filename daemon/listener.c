@@ -2,6 +2,7 @@
 #include "daemon/listener.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -23,14 +24,14 @@ static bool complain(const char *what, const char *why)
         return false;
 }
 
-/* Whether somebody serves there. */
+/* Whether somebody serves there. seccomp: socket connect */
 static bool is_alive(const struct sockaddr_un *address)
 {
         fd_auto const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         return connect(fd, (const struct sockaddr *)address, sizeof *address) == 0 || errno == EAGAIN;
 }
 
-/* Takes away what a dead daemon left, and nothing else. */
+/* Takes away what a dead daemon left, and nothing else. seccomp: lstat unlink newfstatat unlinkat */
 static void remove_stale(const struct sockaddr_un *address)
 {
         struct stat status;
@@ -38,6 +39,7 @@ static void remove_stale(const struct sockaddr_un *address)
                 unlink(address->sun_path);
 }
 
+/* seccomp: socket umask bind listen */
 bool listener_open_unix(struct listener *listener, const char *path)
 {
         struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -51,9 +53,14 @@ bool listener_open_unix(struct listener *listener, const char *path)
         umask(mask);
         if (!bound || listen(fd, BACKLOG) != 0)
                 return complain(path, strerror(errno));
-        *listener = (struct listener){ .fd = take_fd(&fd), .unix_path = path };
+        *listener = (struct listener){ .fd = take_fd(&fd), .unix_path = path, .is_own = true };
         snprintf(listener->url, sizeof listener->url, "unix:%s", path);
         return true;
+}
+
+static const char *scheme(const struct configuration *configuration)
+{
+        return configuration->tls_certificate == NULL ? "http://" : "https://";
 }
 
 static bool is_loopback(const struct address *address)
@@ -84,6 +91,7 @@ static bool may_listen(
         return true;
 }
 
+/* seccomp: socket setsockopt bind listen getsockname */
 bool listener_open_tcp(struct listener *listener, const char *text, const struct configuration *configuration)
 {
         struct address address;
@@ -104,10 +112,44 @@ bool listener_open_tcp(struct listener *listener, const char *text, const struct
         if (getsockname(fd, (struct sockaddr *)&address.storage, &address.size) != 0)
                 return complain(text, strerror(errno));
         char real[sizeof listener->url - sizeof "https://"];
-        *listener = (struct listener){ .fd = take_fd(&fd) };
-        snprintf(listener->url, sizeof listener->url, "%s://%s",
-                configuration->tls_certificate == NULL ? "http" : "https",
+        *listener = (struct listener){ .fd = take_fd(&fd), .is_own = true };
+        snprintf(listener->url, sizeof listener->url, "%s%s", scheme(configuration),
                 address_format(&address, real, sizeof real));
+        return true;
+}
+
+/* seccomp: getsockopt */
+static bool is_listening(int fd)
+{
+        int type = 0, listens = 0;
+        socklen_t size = sizeof type;
+        return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM &&
+               getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens != 0;
+}
+
+/* seccomp: getsockname fcntl */
+bool listener_adopt(
+        struct listener *listener, int fd, const char *name, const struct configuration *configuration)
+{
+        struct address address = { .size = sizeof address.storage };
+        char text[sizeof listener->url - sizeof "https://"];
+        const bool is_served =
+                is_listening(fd) && getsockname(fd, (struct sockaddr *)&address.storage, &address.size) == 0;
+        const bool is_unix = address.storage.ss_family == AF_UNIX;
+        if (!is_served ||
+                (!is_unix && address.storage.ss_family != AF_INET && address.storage.ss_family != AF_INET6))
+                return complain(
+                        name, "passed, but no stream socket that listens on AF_UNIX, AF_INET or AF_INET6");
+        address_format(&address, text, sizeof text);
+        if (!is_unix && !may_listen(&address, text, configuration))
+                return false;
+        const int flags = fcntl(fd, F_GETFL);
+        if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
+                return complain(name, strerror(errno));
+        *listener = (struct listener){ .fd = fd };
+        snprintf(listener->url, sizeof listener->url, "%s%s", is_unix ? "" : scheme(configuration), text);
+        if (is_unix)
+                listener->unix_path = listener->url + sizeof "unix:" - 1;
         return true;
 }
 
@@ -126,6 +168,7 @@ static bool is_welcome(const struct listener *listener, struct access *access, i
         return false;
 }
 
+/* seccomp: accept4 */
 bool listener_accept(const struct listener *listener, struct access *access, struct server *server)
 {
         while (!server_is_full(server, listener->unix_path != NULL)) {
@@ -141,17 +184,20 @@ bool listener_accept(const struct listener *listener, struct access *access, str
         return false;
 }
 
+/* seccomp: chmod fchmodat */
 void listener_let_in(const struct listener *listener, bool all_users)
 {
-        if (listener->unix_path != NULL && chmod(listener->unix_path, all_users ? 0666 : 0600) != 0)
+        if (listener->unix_path != NULL && listener->is_own &&
+                chmod(listener->unix_path, all_users ? 0666 : 0600) != 0)
                 log_write(LOG_LEVEL_WARNING, "%s: %s", listener->unix_path, strerror(errno));
 }
 
+/* seccomp: close unlink unlinkat */
 void listener_close(struct listener *listener)
 {
         if (listener->fd < 0)
                 return;
         close(take_fd(&listener->fd));
-        if (listener->unix_path != NULL)
+        if (listener->unix_path != NULL && listener->is_own)
                 unlink(listener->unix_path);
 }

@@ -22,6 +22,8 @@
 #include "daemon/server.h"
 #include "daemon/sockets/background.h"
 #include "daemon/sockets/policy.h"
+#include "daemon/systemd.h"
+#include "daemon/watchdog.h"
 
 /* Descriptors that are neither owned sockets nor HTTP connections. */
 enum { RESERVED_DESCRIPTORS = 64, DESCRIPTORS_PER_THREAD = 2, SMALLEST_LIMIT = 256, THREADS_MIN = 16 };
@@ -38,9 +40,22 @@ enum {
 
 static const char DEFAULT_LISTEN[] = "127.0.0.1:7625";
 
+/* What a service may be given for an option. */
+static const struct {
+        const char *name;
+        size_t offset; /* of the member of struct configuration */
+} credentials[] = {
+        { "sockwright.tokens", offsetof(struct configuration, tokens_file) },
+        { "sockwright.policy", offsetof(struct configuration, policy) },
+        { "sockwright.tls-cert", offsetof(struct configuration, tls_certificate) },
+        { "sockwright.tls-key", offsetof(struct configuration, tls_key) },
+        { "sockwright.tls-client-ca", offsetof(struct configuration, tls_client_authority) },
+};
+enum { CREDENTIAL_COUNT = sizeof credentials / sizeof *credentials };
+
 struct daemon {
         struct configuration configuration;
-        char unix_path[PATH_MAX], token_file[PATH_MAX];
+        char unix_path[PATH_MAX], token_file[PATH_MAX], credentials[CREDENTIAL_COUNT][PATH_MAX];
         size_t descriptors;
         int signal_fd;
         struct service service;
@@ -48,6 +63,7 @@ struct daemon {
         struct access *access;
         struct tls *tls; /* NULL: none */
         struct server *server;
+        struct watchdog *watchdog;
         struct listener listeners[LIST_MAX + 1];
         size_t listener_count;
 };
@@ -64,27 +80,70 @@ static const char *runtime_directory(void)
         return root;
 }
 
-static bool choose_paths(struct daemon *daemon)
+/* Where no unix socket was passed. */
+static bool choose_unix_path(struct daemon *daemon)
 {
-        const struct configuration *const configuration = &daemon->configuration;
-        if (configuration->unix_path != NULL) {
-                snprintf(daemon->unix_path, sizeof daemon->unix_path, "%s", configuration->unix_path);
-        } else {
-                const char *const directory = runtime_directory();
-                if (directory == NULL) {
-                        log_write(LOG_LEVEL_ERROR, "XDG_RUNTIME_DIR is not set: say --unix PATH");
-                        return false;
-                }
-                snprintf(daemon->unix_path, sizeof daemon->unix_path, "%s/sockwright.sock", directory);
+        const char *const path = daemon->configuration.unix_path;
+        const char *const directory = path == NULL ? runtime_directory() : NULL;
+        if (path == NULL && directory == NULL) {
+                log_write(LOG_LEVEL_ERROR, "XDG_RUNTIME_DIR is not set: say --unix PATH");
+                return false;
         }
+        if (path != NULL)
+                snprintf(daemon->unix_path, sizeof daemon->unix_path, "%s", path);
+        else
+                snprintf(daemon->unix_path, sizeof daemon->unix_path, "%s/sockwright.sock", directory);
+        return true;
+}
+
+/* The token that a service makes itself is its state. */
+static void choose_token_file(struct daemon *daemon)
+{
+        static const char name[] = "sockwright.token";
+        const char *const given = daemon->configuration.token_file;
         const char *const slash = strrchr(daemon->unix_path, '/');
         const int directory_size = slash == NULL ? 0 : (int)(slash - daemon->unix_path) + 1;
-        if (configuration->token_file != NULL)
-                snprintf(daemon->token_file, sizeof daemon->token_file, "%s", configuration->token_file);
-        else
-                snprintf(daemon->token_file, sizeof daemon->token_file, "%.*ssockwright.token",
-                        directory_size, daemon->unix_path);
-        return true;
+        if (given != NULL)
+                snprintf(daemon->token_file, sizeof daemon->token_file, "%s", given);
+        else if (!systemd_find_credential(name, daemon->token_file, sizeof daemon->token_file) &&
+                 !systemd_find_state(name, daemon->token_file, sizeof daemon->token_file))
+                snprintf(daemon->token_file, sizeof daemon->token_file, "%.*s%s", directory_size,
+                        daemon->unix_path, name);
+}
+
+/* A service's files are its credentials, unless the command line says otherwise. */
+static bool choose_credentials(struct daemon *daemon)
+{
+        for (size_t i = 0; i < CREDENTIAL_COUNT; i++) {
+                const char **const member =
+                        (const char **)(void *)((char *)&daemon->configuration + credentials[i].offset);
+                if (*member == NULL && systemd_find_credential(credentials[i].name, daemon->credentials[i],
+                                               sizeof daemon->credentials[i]))
+                        *member = daemon->credentials[i];
+        }
+        if ((daemon->configuration.tls_certificate == NULL) == (daemon->configuration.tls_key == NULL))
+                return true;
+        log_write(LOG_LEVEL_ERROR, "the certificate of TLS and its key must be given together");
+        return false;
+}
+
+/* Sockets that were passed are served on instead of all others. */
+static bool choose_paths(struct daemon *daemon)
+{
+        if (!choose_credentials(daemon) ||
+                !systemd_take_listeners(
+                        daemon->listeners, LIST_MAX + 1, &daemon->listener_count, &daemon->configuration) ||
+                (daemon->listener_count == 0 && !choose_unix_path(daemon)))
+                return false;
+        for (size_t i = 0; i < daemon->listener_count; i++)
+                if (daemon->listeners[i].unix_path != NULL)
+                        snprintf(daemon->unix_path, sizeof daemon->unix_path, "%s",
+                                daemon->listeners[i].unix_path);
+        choose_token_file(daemon);
+        if (strchr(daemon->token_file, '/') != NULL || daemon->unix_path[0] != '\0')
+                return true;
+        log_write(LOG_LEVEL_ERROR, "no place for the token: say --token-file FILE");
+        return false;
 }
 
 static bool set_log_level(const char *name)
@@ -197,6 +256,8 @@ static bool open_listeners(struct daemon *daemon)
         const char *const *const listen =
                 configuration->listen.count > 0 ? configuration->listen.items : fallback;
         const size_t count = configuration->listen.count > 0 ? configuration->listen.count : 1;
+        if (daemon->listener_count > 0)
+                return true;
         if (!listener_open_unix(&daemon->listeners[daemon->listener_count], daemon->unix_path))
                 return false;
         listener_let_in(&daemon->listeners[daemon->listener_count], access_has_users(daemon->access));
@@ -282,10 +343,21 @@ static void announce(const struct daemon *daemon)
         fflush(stdout);
 }
 
+static void say_ready(const struct daemon *daemon)
+{
+        char state[1024] = "READY=1\nSTATUS=Serving on";
+        for (size_t i = 0; i < daemon->listener_count; i++) {
+                const size_t size = strlen(state);
+                snprintf(state + size, sizeof state - size, " %s", daemon->listeners[i].url);
+        }
+        systemd_say(state);
+}
+
 /* What is unsound stays as it was before, and is logged. */
 static void reload(struct daemon *daemon)
 {
         struct policy *policy = NULL;
+        systemd_say("RELOADING=1");
         const bool judged = read_policy(daemon, &policy);
         const bool known = access_reload(daemon->access), encrypted = tls_reload(daemon->tls);
         const bool loaded = judged && known && encrypted;
@@ -295,9 +367,10 @@ static void reload(struct daemon *daemon)
                 listener_let_in(&daemon->listeners[i], access_has_users(daemon->access));
         log_write(
                 LOG_LEVEL_NOTICE, loaded ? "reloaded" : "reloading failed: what is unsound stays as it was");
+        say_ready(daemon);
 }
 
-/* Reads a signal. Whether it is one to stop for. */
+/* Reads a signal. Whether it is one to stop for. seccomp: read */
 static bool is_to_stop(struct daemon *daemon)
 {
         struct signalfd_siginfo signal;
@@ -309,23 +382,26 @@ static bool is_to_stop(struct daemon *daemon)
         return false;
 }
 
-/* Accepts until a signal to stop comes. */
+/* Accepts until a signal to stop comes. seccomp: poll ppoll */
 static void serve(struct daemon *daemon)
 {
-        struct pollfd ready[LIST_MAX + 2] = { { .fd = daemon->signal_fd, .events = POLLIN } };
+        struct pollfd ready[LIST_MAX + 3] = { { .fd = daemon->signal_fd, .events = POLLIN } };
         for (size_t i = 0; i < daemon->listener_count; i++)
-                ready[i + 1] = (struct pollfd){ .fd = daemon->listeners[i].fd, .events = POLLIN };
+                ready[i + 2] = (struct pollfd){ .fd = daemon->listeners[i].fd, .events = POLLIN };
         bool exhausted = false;
         while (ready[0].revents == 0 || !is_to_stop(daemon)) {
-                poll(ready, daemon->listener_count + 1, exhausted ? EXHAUSTED_PAUSE_MS : -1);
+                ready[1] = (struct pollfd){ .fd = watchdog_fd(daemon->watchdog), .events = POLLIN };
+                poll(ready, daemon->listener_count + 2,
+                        exhausted ? EXHAUSTED_PAUSE_MS : watchdog_timeout_ms(daemon->watchdog));
                 exhausted = false;
                 for (size_t i = 0; i < daemon->listener_count; i++) {
                         const struct listener *const listener = &daemon->listeners[i];
                         const bool takes = listener_accept(listener, daemon->access, daemon->server);
                         /* Without descriptors, a listener stays ready: pause instead of spinning. */
-                        ready[i + 1].fd = takes ? listener->fd : -1;
+                        ready[i + 2].fd = takes ? listener->fd : -1;
                         exhausted |= !takes;
                 }
+                watchdog_run(daemon->watchdog);
         }
 }
 
@@ -333,6 +409,7 @@ static void serve(struct daemon *daemon)
 static void stop(struct daemon *daemon)
 {
         log_write(LOG_LEVEL_NOTICE, "stopping");
+        systemd_say("STOPPING=1");
         daemon->service.shutting_down = true;
         close_listeners(daemon);
         waiter_shut_down(daemon->service.waiter);
@@ -340,6 +417,7 @@ static void stop(struct daemon *daemon)
         while (server_is_busy(daemon->server) && now_ns() < until)
                 poll(NULL, 0, DRAIN_STEP_MS);
         server_stop(daemon->server);
+        watchdog_free(daemon->watchdog);
 }
 
 static int run(struct daemon *daemon)
@@ -354,6 +432,8 @@ static int run(struct daemon *daemon)
                              start_service(daemon) && open_listeners(daemon) && guard_listeners(daemon);
         if (serving) {
                 announce(daemon);
+                daemon->watchdog = watchdog_new(&daemon->service, daemon->server);
+                say_ready(daemon);
                 serve(daemon);
         }
         if (daemon->server != NULL)

@@ -410,6 +410,7 @@ static void *run(void *argument)
         struct waiter *const waiter = argument;
         struct report reports[REPORT_BATCH];
         int64_t timeout_ns;
+        pthread_setname_np(pthread_self(), "waiter");
         while (next_timeout(waiter, &timeout_ns)) {
                 const size_t count = watch_sleep(&waiter->watch, timeout_ns, reports);
                 for (size_t i = 0; i < count; i++)

@@ -16,6 +16,7 @@ static struct call *call_of(struct wait *wait)
         return (struct call *)((char *)wait - offsetof(struct call, wait));
 }
 
+/* seccomp: getsockopt */
 static int64_t socket_timeout_ms(const struct call *call)
 {
         struct timeval time = { 0 };
@@ -238,6 +239,7 @@ enum call_state call_run(struct call *call)
 /* Streams. The owner's buffers are only touched on its own thread: a parked attempt just gets the turn back.
  */
 
+/* seccomp: sendto */
 static enum attempt attempt_send_piece(struct wait *wait)
 {
         struct call *const call = call_of(wait);

@@ -74,6 +74,7 @@ static struct result permit(struct call *call, struct deed *deed)
         return denied;
 }
 
+/* seccomp: getsockopt */
 static int int_option(int fd, int option)
 {
         int value = 0;
@@ -95,6 +96,7 @@ struct result guarded_socket(struct call *call, int family, int type, int protoc
         return permit(call, &deed);
 }
 
+/* seccomp: bind */
 struct result guarded_bind(struct call *call, int fd, const struct address *address)
 {
         struct passage passage passage_auto;
@@ -109,6 +111,7 @@ struct result guarded_bind(struct call *call, int fd, const struct address *addr
                 deed.family, deed.type);
 }
 
+/* seccomp: listen getsockname */
 struct result guarded_listen(struct call *call, int fd, int backlog)
 {
         struct target target;
@@ -124,7 +127,7 @@ struct result guarded_listen(struct call *call, int fd, int backlog)
 }
 
 /* Asking again tells how it went; unlike SO_ERROR, that also makes a TCP socket ready for another try, as a
- * blocking connect(2) that fails does. */
+ * blocking connect(2) that fails does. seccomp: connect */
 static struct result connect_step(struct call *call, const struct socket *socket, const struct passage *to)
 {
         if (connect(socket->fd, (const struct sockaddr *)&to->storage, to->size) == 0)
@@ -197,6 +200,7 @@ static bool peer_is_welcome(struct call *call, const struct socket *listener, co
         return verdict.allowed;
 }
 
+/* seccomp: accept4 */
 struct result guarded_accept(struct call *call, const struct socket *listener, int flags, int *fd)
 {
         for (int denied = 0; denied < DENIED_AT_ONCE; denied++) {

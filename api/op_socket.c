@@ -221,6 +221,7 @@ static void append_object(json_t *list, struct socket_object *object)
         fields_release(&socket_object_fields, object);
 }
 
+/* seccomp: getsockopt */
 static int int_option(int fd, int option, int otherwise)
 {
         int value;
@@ -273,6 +274,7 @@ static int family_to_make(const struct socket_create_request *request)
                        : AF_INET;
 }
 
+/* seccomp: socket */
 static struct result make(struct call *call, const struct socket_create_request *request)
 {
         if (request->listen.given && request->connect.given)
@@ -305,6 +307,7 @@ struct result run_socket_create(
         return DONE;
 }
 
+/* seccomp: socketpair */
 struct result run_socketpair_create(
         struct call *call, const struct socketpair_create_request *request, struct socket_pair *reply)
 {
@@ -458,6 +461,7 @@ struct result run_socket_connect(
         return DONE;
 }
 
+/* seccomp: shutdown */
 struct result run_socket_shutdown(
         struct call *call, const struct socket_shutdown_request *request, struct socket_object *reply)
 {

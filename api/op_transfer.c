@@ -83,7 +83,7 @@ static const struct field received_from_rows[] = {
 const struct fields received_from_fields =
         FIELDS(struct received_from, received_from_rows, .title = "ReceivedFrom");
 
-/* Sends from reply->sent on, until the kernel takes no more or all is sent. */
+/* Sends from reply->sent on, until the kernel takes no more or all is sent. seccomp: sendto */
 static struct result send_on(struct call *call, const struct payload *data, const struct passage *to,
         int flags, bool all, struct sent *reply)
 {

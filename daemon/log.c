@@ -41,6 +41,7 @@ void log_write(enum log_level level, const char *format, ...)
         log_plain(level, "", line);
 }
 
+/* seccomp: write */
 void log_plain(enum log_level level, const char *title, const char *text)
 {
         char line[LOG_LINE_SIZE + 64];

@@ -19,6 +19,7 @@
 #include "daemon/command_line.h"
 #include "daemon/listener.h"
 #include "daemon/policy_file.h"
+#include "daemon/seccomp.h"
 #include "daemon/server.h"
 #include "daemon/sockets/background.h"
 #include "daemon/sockets/policy.h"
@@ -429,7 +430,7 @@ static int run(struct daemon *daemon)
                 !raise_limit(daemon) || !block_signals(daemon))
                 return EXIT_FAILURE;
         const bool serving = load_access(daemon) && load_policy(daemon) && load_tls(daemon) &&
-                             start_service(daemon) && open_listeners(daemon) && guard_listeners(daemon);
+                             seccomp_install() && start_service(daemon) && open_listeners(daemon) && guard_listeners(daemon);
         if (serving) {
                 announce(daemon);
                 daemon->watchdog = watchdog_new(&daemon->service, daemon->server);

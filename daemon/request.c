@@ -357,7 +357,7 @@ enum MHD_Result request_on_data(void *context, struct MHD_Connection *connection
 }
 
 /* Where the pool would not do for the target's parameters, libmicrohttpd answers nothing at all: it is
- * answered here, and the connection ended. */
+ * answered here, and the connection ended. seccomp: sendto shutdown */
 static void refuse_target(struct MHD_Connection *connection)
 {
         static const char answer[] =

@@ -167,7 +167,7 @@ void tls_free(struct tls *tls)
         free(tls);
 }
 
-/* Says why to the log and to the client: libmicrohttpd only hangs up. */
+/* Says why to the log and to the client: libmicrohttpd only hangs up. seccomp: getpeername */
 static void refuse(gnutls_session_t session, gnutls_alert_description_t alert, const char *why)
 {
         struct address peer = { .size = sizeof peer.storage };

@@ -45,6 +45,7 @@ static struct background_job *take_job(void)
 static void *work(void *unused)
 {
         (void)unused;
+        pthread_setname_np(pthread_self(), "background");
         for (struct background_job *job = take_job(); job != NULL; job = take_job())
                 job->run(job);
         LOCK_SCOPE(&background.lock);
@@ -61,7 +62,6 @@ static void start_thread(void)
         pthread_sigmask(SIG_SETMASK, &all, &before);
         pthread_t *const thread = &background.thread[background.threads];
         if (pthread_create(thread, NULL, work, NULL) == 0) {
-                pthread_setname_np(*thread, "background");
                 background.threads++;
                 background.running++;
         }

@@ -47,6 +47,7 @@ const char *capability_needed(const char *call, int level, int option, int famil
         return NULL;
 }
 
+/* seccomp: capget */
 struct result capability_explain(struct result result, int level, int option, int family, int type)
 {
         if (result.kind != RESULT_REFUSED || result.detail ||

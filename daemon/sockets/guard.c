@@ -38,6 +38,7 @@ bool guard_reports(struct guard *guard)
         return policy != NULL && policy->reports;
 }
 
+/* seccomp: getsockname */
 static void listening_read(struct listening *out, int fd)
 {
         struct passage passage passage_auto = { .fd = -1 };

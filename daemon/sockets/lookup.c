@@ -32,6 +32,7 @@ struct lookup {
         char host_found[NI_MAXHOST], service_found[NI_MAXSERV];
 };
 
+/* seccomp: socket connect bind sendto sendmmsg recvfrom recvmsg poll ppoll ioctl getsockname setsockopt */
 static void resolve_names(struct lookup *lookup)
 {
         lookup->outcome.code = getaddrinfo(

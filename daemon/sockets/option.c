@@ -153,6 +153,7 @@ static struct result refuse_forbidden(void)
                 "option: cannot be used from outside: it works on addresses or descriptors of the daemon");
 }
 
+/* seccomp: getsockopt setsockopt */
 static struct result set_dont_linger(int fd, const void *bytes, size_t size)
 {
         int dont;
@@ -178,6 +179,7 @@ static struct result get_dont_linger(int fd, void *bytes, size_t *size)
         return DONE;
 }
 
+/* seccomp: setsockopt */
 struct result option_set(int fd, int level, int number, const void *bytes, size_t size)
 {
         if (is_forbidden(level, number, SETTING))
@@ -187,6 +189,7 @@ struct result option_set(int fd, int level, int number, const void *bytes, size_
         return check("setsockopt", setsockopt(fd, level, number, bytes, (socklen_t)size));
 }
 
+/* seccomp: getsockopt */
 struct result option_get(int fd, int level, int number, void *bytes, size_t *size)
 {
         if (is_forbidden(level, number, GETTING))

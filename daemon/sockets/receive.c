@@ -19,7 +19,8 @@ static bool has_boundaries(const struct socket *socket)
         return socket->type != SOCK_STREAM;
 }
 
-/* What a return of 0 means. A SOCK_SEQPACKET's may be an empty message, with others behind it. */
+/* What a return of 0 means. A SOCK_SEQPACKET's may be an empty message, with others behind it.
+ * seccomp: poll ppoll ioctl */
 static bool is_at_end(const struct socket *socket, int flags)
 {
         if (socket->type != SOCK_SEQPACKET)
@@ -112,6 +113,7 @@ static struct result unread_hand_over(struct socket *socket, size_t size, struct
         return DONE;
 }
 
+/* seccomp: recvmsg */
 static struct result receive_message(
         struct socket *socket, uint8_t *buffer, size_t size, int flags, struct receipt *receipt)
 {
@@ -174,7 +176,8 @@ static size_t goal_reached(const struct goal *goal, const struct unread *unread,
         return goal->bytes > 0 && size >= goal->bytes ? goal->bytes : 0;
 }
 
-/* The kernel is asked for no more than the goal needs: up to a delimiter, which a peek finds. */
+/* The kernel is asked for no more than the goal needs: up to a delimiter, which a peek finds.
+ * seccomp: recvfrom */
 static struct result gather(struct socket *socket, struct goal *goal, int flags, bool *end)
 {
         struct unread *const unread = &socket->unread;
@@ -234,6 +237,7 @@ struct result receive_until(struct socket *socket, struct goal *goal, int flags,
         return DONE;
 }
 
+/* seccomp: recvfrom */
 struct result receive_piece(struct socket *socket, uint8_t *bytes, size_t size, int flags, size_t *used)
 {
         struct unread *const unread = &socket->unread;

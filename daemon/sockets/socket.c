@@ -40,7 +40,7 @@ struct socket *socket_reference(struct socket *socket)
 }
 
 /* A positive SO_LINGER only makes close(2) wait, even on a non-blocking socket; on the wire it changes
- * nothing. */
+ * nothing. seccomp: getsockopt setsockopt */
 static void set_linger(int fd, bool reset)
 {
         struct linger linger = { .l_onoff = 1, .l_linger = 0 };
@@ -50,6 +50,7 @@ static void set_linger(int fd, bool reset)
         setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
 }
 
+/* seccomp: dup3 shutdown close */
 void socket_close(struct socket *socket, bool reset)
 {
         fd_auto const int nothing = open("/dev/null", O_PATH | O_CLOEXEC);
@@ -60,6 +61,7 @@ void socket_close(struct socket *socket, bool reset)
                 shutdown(socket->fd, SHUT_RDWR);
 }
 
+/* seccomp: close */
 void socket_release(struct socket *socket)
 {
         if (socket == NULL || atomic_fetch_sub_explicit(&socket->references, 1, memory_order_acq_rel) != 1)
@@ -73,6 +75,7 @@ void socket_release(struct socket *socket)
         free(socket);
 }
 
+/* seccomp: getsockname */
 static void read_local(int fd, struct address *out)
 {
         out->size = sizeof out->storage;
@@ -81,6 +84,7 @@ static void read_local(int fd, struct address *out)
                 out->size = sizeof out->storage;
 }
 
+/* seccomp: getpeername */
 static void read_peer(int fd, struct address *out)
 {
         out->size = sizeof out->storage;
@@ -136,6 +140,7 @@ static int read_int_option(int fd, int option)
         return getsockopt(fd, SOL_SOCKET, option, &value, &size) == 0 ? value : 0;
 }
 
+/* seccomp: ioctl */
 static uint64_t read_queue(int fd, unsigned long request)
 {
         int size = 0;

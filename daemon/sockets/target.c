@@ -133,7 +133,7 @@ static void address_of(const struct target *target, uint16_t port, struct addres
         }
 }
 
-/* The kernel lets a socket bind to its own addresses only. */
+/* The kernel lets a socket bind to its own addresses only. seccomp: socket bind getsockname */
 bool target_is_local(const struct target *target)
 {
         struct address address;

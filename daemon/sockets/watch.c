@@ -21,12 +21,14 @@ static const uint32_t lane_events[DIRECTION_COUNT] = {
         [DIRECTION_SEND] = EPOLLOUT | EPOLLHUP | EPOLLERR,
 };
 
+/* seccomp: epoll_ctl */
 static bool control(const struct watch *watch, int operation, int fd, uint32_t events, uint64_t data)
 {
         struct epoll_event event = { .events = events, .data.u64 = data };
         return epoll_ctl(watch->epoll_fd, operation, fd, &event) == 0;
 }
 
+/* seccomp: epoll_create1 eventfd2 */
 bool watch_open(struct watch *watch, size_t capacity)
 {
         watch->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -100,12 +102,14 @@ void watch_leave_client(struct watch *watch, const struct wait *wait)
                 control(watch, EPOLL_CTL_DEL, wait->client_fd, 0, 0);
 }
 
+/* seccomp: poll ppoll */
 bool watch_client_is_gone(const struct wait *wait)
 {
         struct pollfd client = { .fd = wait->client_fd, .events = wait->client_is_local ? 0 : POLLRDHUP };
         return wait->client_fd >= 0 && poll(&client, 1, 0) > 0;
 }
 
+/* seccomp: read */
 static struct report report_of(const struct watch *watch, const struct epoll_event *event)
 {
         struct report report = { .ticket = event->data.u64 & ~(ABOUT_CLIENT | ABOUT_INTERRUPT) };
@@ -121,6 +125,7 @@ static struct report report_of(const struct watch *watch, const struct epoll_eve
         return report;
 }
 
+/* seccomp: epoll_pwait2 */
 size_t watch_sleep(const struct watch *watch, int64_t timeout_ns, struct report *out)
 {
         struct epoll_event events[REPORT_BATCH];
@@ -132,6 +137,7 @@ size_t watch_sleep(const struct watch *watch, int64_t timeout_ns, struct report 
         return count < 0 ? 0 : (size_t)count;
 }
 
+/* seccomp: write */
 void watch_interrupt(const struct watch *watch)
 {
         const uint64_t one = 1;

@@ -1,0 +1,222 @@
+#!/usr/bin/python3
+"""protocol.py: speaks the service manager's part with $SOCKWRIGHTD: notify, watchdog, socket activation, credentials."""
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+import unittest
+
+DAEMON = os.environ["SOCKWRIGHTD"]
+DEADLINE_S = 30
+TOKEN = "0123456789abcdef0123456789abcdef"
+PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT = 17, 0x4206, 0x4207
+WATCHDOG_US = 200000
+SILENCE_S = 5 * WATCHDOG_US / 1e6
+libc = ctypes.CDLL(None, use_errno=True)
+libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+
+
+class Frozen:
+    """Stops single threads of a process, as a bug that makes them hang would."""
+
+    def __init__(self, pid, name):
+        tasks = sorted(int(task) for task in os.listdir(f"/proc/{pid}/task"))
+        self.tasks = [task for task in tasks if name in (self.name_of(pid, task), task)]
+        assert self.tasks, f"no thread is called {name}"
+
+    @staticmethod
+    def name_of(pid, task):
+        with open(f"/proc/{pid}/task/{task}/comm", encoding="ascii") as file:
+            return file.read().strip()
+
+    def __enter__(self):
+        for task in self.tasks:
+            for request in PTRACE_SEIZE, PTRACE_INTERRUPT:
+                if libc.ptrace(request, task, None, None) != 0:
+                    raise OSError(ctypes.get_errno(), "ptrace")
+            os.waitpid(task, 0x40000000)  # __WALL
+
+    def __exit__(self, *_):
+        for task in self.tasks:
+            libc.ptrace(PTRACE_DETACH, task, None, None)
+
+
+def get(address, path, token=None):
+    """The status of the answer to a request."""
+    family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
+    with socket.socket(family) as client:
+        client.settimeout(DEADLINE_S)
+        client.connect(address)
+        lines = [f"GET {path} HTTP/1.1", "Host: localhost", "Connection: close"]
+        if token:
+            lines.append(f"Authorization: Bearer {token}")
+        client.sendall("\r\n".join(lines + ["", ""]).encode())
+        return int(client.makefile("rb").readline().split()[1])
+
+
+class Service(unittest.TestCase):
+    def setUp(self):
+        self.directory = tempfile.TemporaryDirectory(prefix="sockwright-service.")
+        self.addCleanup(self.directory.cleanup)
+        self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(self.notify.close)
+        self.notify.bind(self.path("notify"))
+        self.notify.settimeout(DEADLINE_S)
+        self.local = socket.socket(socket.AF_UNIX)
+        self.addCleanup(self.local.close)
+        self.local.bind(self.path("unix"))
+        self.local.listen()
+        self.tcp = socket.socket()
+        self.addCleanup(self.tcp.close)
+        self.tcp.bind(("127.0.0.1", 0))
+        self.tcp.listen()
+        self.places = [self.path("unix"), self.tcp.getsockname()]
+
+    def path(self, name):
+        return os.path.join(self.directory.name, name)
+
+    def write(self, name, text, mode):
+        with open(self.path(name), "w", encoding="ascii") as file:
+            file.write(text)
+        os.chmod(self.path(name), mode)
+
+    def start(self, *arguments, passed=None, name="sockwrightd.socket", **more):
+        passed = [self.local, self.tcp] if passed is None else passed
+        environment = dict(os.environ, NOTIFY_SOCKET=self.path("notify"), LISTEN_FDS=str(len(passed)),
+                           LISTEN_FDNAMES=":".join([name] * len(passed)))
+        environment.update({"STATE_DIRECTORY": self.directory.name, **more})
+        environment.pop("XDG_RUNTIME_DIR", None)
+        numbers = [one.fileno() for one in passed]
+
+        def place():
+            copies = [os.dup(number) for number in numbers]
+            high = [os.dup2(copy, 100 + index) for index, copy in enumerate(copies)]
+            for index, copy in enumerate(high):
+                os.dup2(copy, 3 + index, inheritable=True)
+
+        wanted = range(3, 3 + len(passed))
+        shell = 'export LISTEN_PID=$$ WATCHDOG_PID=$$; exec "$@"'
+        with open(self.path("log"), "wb") as log:
+            process = subprocess.Popen(["sh", "-c", shell, "sh", DAEMON, *arguments], env=environment, preexec_fn=place,
+                                       pass_fds=wanted, stdout=log, stderr=log)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return process
+
+    def expect(self, word):
+        """Waits for that word, and returns what was said with it."""
+        while True:
+            said = self.notify.recv(4096).decode().split("\n")
+            if word in said:
+                return said
+
+    def drain(self):
+        """Forgets what has been said by now."""
+        self.notify.setblocking(False)
+        try:
+            while self.notify.recv(4096):
+                pass
+        except BlockingIOError:
+            self.notify.settimeout(DEADLINE_S)
+
+    def stop(self, process):
+        process.send_signal(signal.SIGTERM)
+        self.expect("STOPPING=1")
+        self.assertEqual(process.wait(DEADLINE_S), 0, self.log())
+
+    def log(self):
+        with open(self.path("log"), encoding="ascii") as file:
+            return file.read()
+
+    def test_life(self):
+        process = self.start()
+        said = self.expect("READY=1")
+        self.assertIn(f"STATUS=Serving on unix:{self.places[0]} http://127.0.0.1:{self.places[1][1]}", said)
+        with open(self.path("sockwright.token"), encoding="ascii") as file:
+            token = file.read().strip()
+        self.assertEqual(get(self.places[0], "/v1/sockets"), 200)
+        self.assertEqual(get(self.places[1], "/v1/sockets"), 401)
+        self.assertEqual(get(self.places[1], "/v1/sockets", token), 200)
+        process.send_signal(signal.SIGHUP)
+        self.expect("RELOADING=1")
+        self.expect("READY=1")
+        self.assertEqual(get(self.places[0], "/v1/sockets"), 200)
+        self.stop(process)
+        self.assertTrue(os.path.exists(self.places[0]), "the path belongs to who made it")
+        self.assertNotIn(token, self.log())
+
+    def test_only_what_was_passed(self):
+        process = self.start("--listen", "127.0.0.1:0", passed=[self.local])
+        self.assertIn(f"STATUS=Serving on unix:{self.places[0]}", self.expect("READY=1"))
+        self.stop(process)
+
+    def test_no_watchdog(self):
+        process = self.start()
+        self.expect("READY=1")
+        self.notify.settimeout(SILENCE_S)
+        self.assertRaises(TimeoutError, self.expect, "WATCHDOG=1")
+        self.notify.settimeout(DEADLINE_S)
+        self.stop(process)
+
+    def test_watchdog(self):
+        process = self.start(WATCHDOG_USEC=str(WATCHDOG_US))
+        self.expect("READY=1")
+        for thread in None, process.pid, "waiter", "MHD-worker":
+            with self.subTest(hangs=thread):
+                if thread is not None:
+                    with Frozen(process.pid, thread):
+                        self.drain()
+                        self.notify.settimeout(SILENCE_S)
+                        # What was on its way still comes.
+                        try:
+                            self.expect("WATCHDOG=1")
+                            self.expect("WATCHDOG=1")
+                            self.fail("it says that it is alive")
+                        except TimeoutError:
+                            pass
+                        self.notify.settimeout(DEADLINE_S)
+                for _ in range(3):
+                    self.expect("WATCHDOG=1")
+        self.stop(process)
+
+    def refused(self, passed, name):
+        process = self.start(passed=passed, name=name)
+        self.assertEqual(process.wait(DEADLINE_S), 1)
+        self.assertIn(name + ": passed, but no stream socket that listens", self.log())
+
+    def test_passed_datagram_socket(self):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+            self.refused([self.local, other], "datagrams")
+
+    def test_passed_socket_that_does_not_listen(self):
+        with socket.socket() as other:
+            self.refused([other], "deaf")
+
+    def test_passed_file(self):
+        with open("/dev/null", "rb") as other:
+            self.refused([other], "nothing")
+
+    def test_credentials(self):
+        for owner, mode in (os.geteuid(), 0o400), (0, 0o440):
+            with self.subTest(owner=owner, mode=oct(mode)):
+                if owner != os.geteuid():
+                    self.skipTest("only root can give a file to root")
+                self.write("sockwright.token", TOKEN + "\n", mode)
+                process = self.start(CREDENTIALS_DIRECTORY=self.directory.name, STATE_DIRECTORY="/nowhere")
+                self.expect("READY=1")
+                self.assertEqual(get(self.places[1], "/v1/sockets", TOKEN), 200)
+                self.stop(process)
+
+    def test_what_others_may_read_is_no_credential(self):
+        for place, mode in ("CREDENTIALS_DIRECTORY", 0o444), ("STATE_DIRECTORY", 0o440):
+            with self.subTest(place=place, mode=oct(mode)):
+                self.write("sockwright.token", TOKEN + "\n", mode)
+                process = self.start(**{"STATE_DIRECTORY": "/nowhere", place: self.directory.name})
+                self.assertEqual(process.wait(DEADLINE_S), 1)
+                self.assertIn("must be a plain file", self.log())
+
+
+if __name__ == "__main__":
+    unittest.main()

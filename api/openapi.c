@@ -39,6 +39,7 @@ struct tag {
 static const struct tag tags[] = {
         { .name = "calls", .prefix = "/v1/sockets/{id}/", .description = "The system calls of one socket." },
         { .name = "sockets", .prefix = "/v1/socket", .description = "Making, listing and closing sockets." },
+        { .name = "policy", .prefix = "/v1/policy/", .description = "What the policy allows." },
         { .name = "helpers", .prefix = "/v1/", .description = "Addresses, names, interfaces and constants." },
         { .name = "service", .prefix = "/", .description = "The daemon itself; open to everyone." },
 };

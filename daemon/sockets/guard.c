@@ -54,13 +54,12 @@ static void listening_read(struct listening *out, int fd)
 bool guard_set_listeners(struct guard *guard, const int *fds, size_t count)
 {
         struct listening *const listening = calloc(count + 1, sizeof *listening);
-        struct listening *before memory_auto = NULL;
         if (listening == NULL)
                 return false;
         for (size_t i = 0; i < count; i++)
                 listening_read(&listening[i], fds[i]);
         LOCK_SCOPE(&guard->lock);
-        before = guard->listening;
+        free(guard->listening);
         guard->listening = listening;
         guard->listening_count = count;
         return true;

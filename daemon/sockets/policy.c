@@ -61,9 +61,10 @@ static bool has_number(const struct list *list, int number)
 static bool has_word(const struct list *list, const char *text)
 {
         const struct word *const words = list->items;
-        const size_t size = text == NULL ? 0 : strlen(text);
+        const char *const wanted = text == NULL ? "" : text;
+        const size_t size = strlen(wanted);
         for (size_t i = 0; i < list->count; i++)
-                if (words[i].size == size && memcmp(words[i].bytes, text, size) == 0)
+                if (words[i].size == size && memcmp(words[i].bytes, wanted, size) == 0)
                         return true;
         return list->count == 0;
 }

@@ -125,8 +125,8 @@ static void takes(void **state)
         struct policy *policy policy_auto = policy_written(row->text, &problem);
         if (policy == NULL)
                 fail_msg("%s", problem.detail);
-        assert_int_equal(policy->count, row->count);
-        assert_int_equal(policy->reports, row->reports);
+        else
+                assert_true(policy->count == row->count && policy->reports == row->reports);
 }
 
 static void refuses_what_is_too_large(void **state)

@@ -430,7 +430,8 @@ static int run(struct daemon *daemon)
                 !raise_limit(daemon) || !block_signals(daemon))
                 return EXIT_FAILURE;
         const bool serving = load_access(daemon) && load_policy(daemon) && load_tls(daemon) &&
-                             seccomp_install() && start_service(daemon) && open_listeners(daemon) && guard_listeners(daemon);
+                             seccomp_install() && start_service(daemon) && open_listeners(daemon) &&
+                             guard_listeners(daemon);
         if (serving) {
                 announce(daemon);
                 daemon->watchdog = watchdog_new(&daemon->service, daemon->server);

@@ -194,11 +194,11 @@ static const struct {
 static int verify_client(gnutls_session_t session)
 {
         static unsigned char purpose[] = GNUTLS_KP_TLS_WWW_CLIENT;
-        gnutls_typed_vdata_st data = { .type = GNUTLS_DT_KEY_PURPOSE_OID, .data = purpose };
+        gnutls_typed_vdata_st usage = { .type = GNUTLS_DT_KEY_PURPOSE_OID, .data = purpose };
         gnutls_datum_t why datum_auto = { .data = NULL };
         unsigned status = GNUTLS_CERT_INVALID;
         size_t i = 0;
-        const int error = gnutls_certificate_verify_peers(session, &data, 1, &status);
+        const int error = gnutls_certificate_verify_peers(session, &usage, 1, &status);
         if (error == GNUTLS_E_SUCCESS && status == 0)
                 return 0;
         while ((alerts[i].status & (status | GNUTLS_CERT_INVALID)) == 0)

@@ -394,7 +394,7 @@ static void quota_of_requests(struct stage *stage)
                         last = reply;
                 refused += reply->status == 429;
         }
-        assert_in_range(refused, 5, 15);
+        assert_in_range(refused, 5, 16);
         expect_problem(last, 429, NULL);
         assert_string_equal(reply_header(last, "retry-after"), "1");
         expect_status(as(&own, LAB, "GET", "/v1/if_nameindex", NULL), 200);

@@ -113,7 +113,8 @@ static const struct row rows[] = {
                 .min = 1,
                 .max = THREADS_MAX,
                 .offset = offsetof(struct configuration, threads),
-                .help = "HTTP worker threads. Default: one per CPU, but at least 16." },
+                .help = "HTTP worker threads, and as many again for TLS. Default: one per CPU, but at least "
+                        "16." },
         { .name = "max-sockets",
                 .argument = "N",
                 .effect = EFFECT_NUMBER,

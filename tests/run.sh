@@ -62,7 +62,7 @@ if check "build of dev (address and undefined-behaviour sanitizers)" build dev; 
         suites dev
 fi
 if check "build of tsan (thread sanitizer)" build tsan; then
-        suites tsan --tests-regex '^(unit|http)/'
+        suites tsan --tests-regex '^(unit|https?)/'
 fi
 check "fuzzing, each target for a minute" sh tests/fuzz/run.sh 60
 

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """protocol.py: speaks the service manager's part with $SOCKWRIGHTD: notify, watchdog, socket activation, credentials."""
 import ctypes
+import hashlib
 import os
 import signal
 import socket
@@ -197,6 +198,27 @@ class Service(unittest.TestCase):
     def test_passed_file(self):
         with open("/dev/null", "rb") as other:
             self.refused([other], "nothing")
+
+    def test_passed_socket_beyond_loopback(self):
+        with socket.socket() as other:
+            other.bind(("0.0.0.0", 0))
+            other.listen()
+            process = self.start(passed=[other])
+            self.assertEqual(process.wait(DEADLINE_S), 1)
+            self.assertIn("is not loopback", self.log())
+
+    def test_certificate_without_its_key(self):
+        self.write("sockwright.tls-cert", "", 0o400)
+        process = self.start(CREDENTIALS_DIRECTORY=self.directory.name)
+        self.assertEqual(process.wait(DEADLINE_S), 1)
+        self.assertIn("must be given together", self.log())
+
+    def test_tokens_file(self):
+        self.write("sockwright.tokens", "ci: sha256:" + hashlib.sha256(TOKEN.encode()).hexdigest() + ", operate\n", 0o400)
+        process = self.start(CREDENTIALS_DIRECTORY=self.directory.name)
+        self.expect("READY=1")
+        self.assertEqual(get(self.places[1], "/v1/sockets", TOKEN), 200)
+        self.stop(process)
 
     def test_credentials(self):
         for owner, mode in (os.geteuid(), 0o400), (0, 0o440):

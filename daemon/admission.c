@@ -54,7 +54,7 @@ static bool spend(struct request *request)
 /* Finds out who asks. Outside of /v1, that is everybody's own business. */
 static bool identify(struct request *request)
 {
-        gnutls_session_t const session = connection_tls_session(request->connection);
+        gnutls_session_t session = connection_tls_session(request->connection);
         char name[ACCOUNT_NAME_SIZE];
         const bool certified = session != NULL && tls_peer_name(session, name, sizeof name);
         const struct introduction introduction = { .authorization =

@@ -366,7 +366,7 @@ static void refuse_target(struct MHD_Connection *connection)
                 MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
         if (info == NULL)
                 return;
-        gnutls_session_t const session = connection_tls_session(connection);
+        gnutls_session_t session = connection_tls_session(connection);
         if (session != NULL)
                 tls_end_with(session, answer, sizeof answer - 1);
         else

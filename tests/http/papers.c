@@ -127,8 +127,8 @@ static void add_alternatives(gnutls_x509_crt_t certificate, const struct paper *
 void authority_issue(const struct authority *authority, const struct paper *paper)
 {
         const time_t now = time(NULL);
-        gnutls_x509_privkey_t const key = key_new();
-        gnutls_x509_crt_t const certificate = certificate_new(
+        gnutls_x509_privkey_t key = key_new();
+        gnutls_x509_crt_t certificate = certificate_new(
                 key, now - 2 * (time_t)DAY_S, paper->expired ? now - (time_t)DAY_S : now + (time_t)DAY_S);
         add_name(certificate, paper->common_name, paper->common_name_size);
         add_name(certificate, paper->second_common_name, 0);

@@ -153,9 +153,13 @@ static bool with_tls(void)
         return getenv("SOCKWRIGHT_TLS") != NULL;
 }
 
-static const char *tls_file(const char *name)
+static const char *const *tls_arguments(void)
 {
-        return with_tls() ? paper_path(name) : NULL;
+        static const char *arguments[] = { "--tls-cert", NULL, "--tls-key", NULL, NULL };
+        papers_make();
+        arguments[1] = paper_path("server.crt");
+        arguments[3] = paper_path("server.key");
+        return arguments;
 }
 
 int suite_run(const char *title, const char *const *arguments)
@@ -170,12 +174,8 @@ int suite_run(const char *title, const char *const *arguments)
                         .teardown_func = play_teardown,
                         .initial_state = &suite.plays[i],
                 };
-        if (with_tls())
-                papers_make();
-        const char *const encrypted[] = { "--tls-cert", tls_file("server.crt"), "--tls-key",
-                tls_file("server.key"), NULL };
         assert_true(!with_tls() || arguments == NULL);
-        suite.arguments = with_tls() ? encrypted : arguments;
+        suite.arguments = with_tls() ? tls_arguments() : arguments;
         cmocka_set_test_filter(getenv("SCENARIO")); /* "raw*" plays those alone */
         const int failed = _cmocka_run_group_tests(title, tests, suite.count, group_setup, group_teardown);
         if (with_tls())

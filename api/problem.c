@@ -41,9 +41,9 @@ const struct problem_row problem_rows[PROBLEM_COUNT] = {
                 .type = "denied",
                 .title = "Denied by the policy",
                 .response = "Denied",
-                .help = "The policy does not let the caller do this; rule says which rule of it, or what is "
-                        "built in: metadata, control, option, default. Or the caller is not let in at all, "
-                        "as any may not." },
+                .help = "The policy denies it; rule says which rule of it, or what is built in: metadata, "
+                        "control, option or default. Where the caller is not let in at all, this is "
+                        "Forbidden." },
         [PROBLEM_UNKNOWN_SOCKET] = { .status = 404,
                 .type = "unknown-socket",
                 .title = "Unknown socket",

@@ -136,7 +136,8 @@ static void read_group(struct deed *out, struct target *target, const uint8_t *b
         set_group(out, target);
 }
 
-enum { SCTP_CONNECTX_OLD = 107, SCTP_CONNECTX = 110, SCTP_BINDX_ADD = 100 };
+/* Of <linux/in6.h> and <linux/sctp.h>, which do not go with the C library's headers. */
+enum { FLOWLABEL_MGR = 32, SCTP_CONNECTX_OLD = 107, SCTP_CONNECTX = 110, SCTP_BINDX_ADD = 100 };
 
 /* Only what has no row is the socket's own business. */
 static const struct {
@@ -162,6 +163,7 @@ static const struct {
         { IPPROTO_IPV6, MCAST_JOIN_SOURCE_GROUP, read_group },
         { IPPROTO_IPV6, IPV6_RTHDR, read_detour },
         { IPPROTO_IPV6, IPV6_2292PKTOPTIONS, read_detour },
+        { IPPROTO_IPV6, FLOWLABEL_MGR, read_detour }, /* a label may stand for a routing header */
         { IPPROTO_IPV6, IPV6_PKTINFO, read_risky },
         { IPPROTO_IPV6, IPV6_TRANSPARENT, read_risky },
         { IPPROTO_IPV6, IPV6_UNICAST_IF, read_risky },

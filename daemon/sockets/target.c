@@ -290,7 +290,7 @@ static void find_path(struct passage *passage, enum way way, int type)
         else
                 hold(passage, path);
         /* The kernel does not look at where a stream is said to be sent. */
-        if (way == WAY_SEND && type != SOCK_DGRAM)
+        if (way == WAY_SEND && (type == SOCK_STREAM || type == SOCK_SEQPACKET))
                 passage->error = 0;
 }
 

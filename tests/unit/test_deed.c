@@ -54,6 +54,7 @@ static const struct option_row option_rows[] = {
                 "option IPPROTO_IP IP_OPTIONS", RISK_DETOUR },
         { "routing header", IPPROTO_IPV6, IPV6_RTHDR, BYTES("\0\2\0\1"), "option IPPROTO_IPV6 IPV6_RTHDR",
                 RISK_DETOUR },
+        { "flow label", IPPROTO_IPV6, 32, BYTES("\0"), "option IPPROTO_IPV6 32", RISK_DETOUR },
         { "no routing header", IPPROTO_IPV6, IPV6_RTHDR, BYTES(""), "option IPPROTO_IPV6 IPV6_RTHDR",
                 RISK_NONE },
 };

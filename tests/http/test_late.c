@@ -183,8 +183,8 @@ static void flood(const struct daemon *daemon, int ready, const int go_on[2])
                         break;
                 /* From several addresses: the search for a free port would take most of the time. */
                 setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &(int){ 1 }, sizeof(int));
-                bind(fd, (const struct sockaddr *)&source, sizeof source);
-                connect(fd, (const struct sockaddr *)&address, sizeof address);
+                (void)bind(fd, (const struct sockaddr *)&source, sizeof source);
+                (void)connect(fd, (const struct sockaddr *)&address, sizeof address);
         }
         (void)!write(ready, &count, sizeof count);
         (void)!read(go_on[0], &count, 1);
@@ -235,7 +235,8 @@ static void unix_is_kept_free(struct stage *stage)
         struct rlimit limit;
         assert_return_code(getrlimit(RLIMIT_NOFILE, &limit), errno);
         /* Leaves about 500 descriptors to HTTP, whatever the threads take. */
-        snprintf(sockets, sizeof sockets, "%lld", (long long)limit.rlim_max - 64 - 2 * 16 - 500);
+        const long long most = limit.rlim_max > (1 << 20) ? 1 << 20 : (long long)limit.rlim_max;
+        snprintf(sockets, sizeof sockets, "%lld", most - 64 - 32 - 500);
         struct stage own;
         stage_open(&own, (const char *const[]){ "--max-sockets", sockets, "--threads", "16", NULL });
         int count = 0;

@@ -335,9 +335,12 @@ static const struct format_row {
 
 static void format_name(const struct address *address, char *out, size_t out_size)
 {
-        char name[HOST_NAME_SIZE * 4];
-        text_escape(address->name, strnlen(address->name, sizeof address->name), name, sizeof name);
-        snprintf(out, out_size, "%s:%u", name, (unsigned)address->port);
+        char port[8] = "";
+        const size_t port_size = (size_t)snprintf(port, sizeof port, ":%u", (unsigned)address->port);
+        const size_t room = out_size > port_size ? out_size - port_size : 0;
+        text_escape(address->name, strnlen(address->name, sizeof address->name), out, room);
+        const size_t used = room > 0 ? strlen(out) : 0;
+        snprintf(out + used, out_size - used, "%s", port);
 }
 
 const char *address_format(const struct address *address, char *out, size_t out_size)

@@ -233,6 +233,25 @@ static void format_whole_storage(void **state)
         }
 }
 
+/* What does not fit is left out between characters, before the port. */
+static void format_long_name(void **state)
+{
+        char host[512] = "", text[64];
+        struct address address;
+        (void)state;
+        for (int i = 0; i < 60; i++)
+                strcat(host, "\xc2\xa4");
+        assert_int_equal(address_from_host(AF_UNSPEC, host, 80, &address).kind, RESULT_DONE);
+        for (size_t room = 4; room <= sizeof text; room++) {
+                const size_t size = strlen(address_format(&address, text, room));
+                assert_true(size < room && size + 2 >= room);
+                assert_int_equal(size % 2, 1);
+                assert_string_equal(text + size - 3, ":80");
+        }
+        address_format(&address, text, 3);
+        assert_true(strlen(text) < 3);
+}
+
 int main(void)
 {
         static struct row_tests all;
@@ -243,5 +262,6 @@ int main(void)
         rows_add_one(&all, "fit", fit);
         rows_add_one(&all, "format others", format_others);
         rows_add_one(&all, "format whole storage", format_whole_storage);
+        rows_add_one(&all, "format a long name", format_long_name);
         return rows_run("address", &all);
 }

@@ -76,12 +76,12 @@ coverage() {
                 binary=build/fuzz-coverage/tests/fuzz/fuzz_$name
                 mkdir -p "$out/corpus/$name"
                 LLVM_PROFILE_FILE=$profiles/$name.profraw "$binary" "tests/fuzz/corpus/$name" "$out/corpus/$name" >/dev/null || exit 1
-                objects="$objects -object $binary"
+                objects="$objects ${objects:+-object} $binary"
         done
         llvm-profdata merge -o "$profiles/all" "$profiles"/*.profraw || exit 1
         # shellcheck disable=SC2086 # a list of words
         llvm-cov report $objects -instr-profile="$profiles/all" -show-region-summary=false -show-branch-summary=false \
-                api daemon/header.c daemon/identity.c daemon/sockets
+                -ignore-filename-regex='/tests/'
 }
 
 mkdir -p build

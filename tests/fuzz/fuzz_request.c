@@ -145,7 +145,7 @@ static void check_header(const char *text)
 
 static void check_reply(const struct call_reply *reply)
 {
-        static const int statuses[] = { 200, 201, 204, 400, 404, 405, 413, 422, 429 };
+        static const int statuses[] = { 200, 201, 204, 400, 403, 404, 405, 413, 422, 429 };
         bool known = false;
         for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++)
                 known |= statuses[i] == reply->status;

@@ -153,8 +153,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
                 return 0;
         *blank = '\0';
         split_lines(newline + 1, text + size);
-        memory_auto char *wire = malloc(2 * size + 64 + 3 * line_count);
-        HOLDS(wire != NULL);
+        memory_auto char *wire = fuzz_room(2 * size + 64 + 3 * line_count);
         const struct request_line line = lay_out(wire, blank + 1, text);
         check_target(line.target);
         headers_read(NULL, &line, &headers);

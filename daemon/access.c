@@ -31,9 +31,19 @@ struct access {
         struct identities identities;
 };
 
-static void digest_of(const char *bytes, size_t size, uint8_t out[static DIGEST_SIZE])
+/* Without this, libcrypto would look the algorithm up for each digest, under its locks. */
+static EVP_MD *sha256;
+static pthread_once_t sha256_once = PTHREAD_ONCE_INIT;
+
+static void find_sha256(void)
 {
-        EVP_Digest(bytes, size, out, NULL, EVP_sha256(), NULL);
+        sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+}
+
+static bool digest_of(const char *bytes, size_t size, uint8_t out[static DIGEST_SIZE])
+{
+        pthread_once(&sha256_once, find_sha256);
+        return EVP_Digest(bytes, size, out, NULL, sha256, NULL) == 1;
 }
 
 static void print_hexadecimal(const uint8_t *bytes, size_t size, char *out)
@@ -74,18 +84,14 @@ static bool load_token(const char *path, uint8_t out[static DIGEST_SIZE])
 {
         char token[TOKEN_SIZE] = "";
         if (access(path, F_OK) != 0 && errno == ENOENT) {
-                if (!create(path, token))
-                        return false;
-                digest_of(token, strlen(token), out);
-                return true;
+                return create(path, token) && digest_of(token, strlen(token), out);
         }
         char *text secret_auto = secret_read(path, O_NOFOLLOW);
         if (text == NULL)
                 return false;
         text[strcspn(text, "\r\n")] = '\0';
-        digest_of(text, strlen(text), out);
         if (is_token(text))
-                return true;
+                return digest_of(text, strlen(text), out);
         log_write(LOG_LEVEL_ERROR, "token file %s: must hold one token of %d to %d printable characters",
                 path, TOKEN_MIN_SIZE, TOKEN_SIZE - 1);
         return false;
@@ -232,7 +238,8 @@ static bool identify_certificate(struct access *access, const char *name, struct
 static bool identify_token(struct access *access, const char *token, struct caller *out)
 {
         uint8_t digest[DIGEST_SIZE];
-        digest_of(token, strlen(token), digest);
+        if (!digest_of(token, strlen(token), digest))
+                return false;
         pthread_rwlock_rdlock(&access->lock);
         const struct caller *found =
                 CRYPTO_memcmp(digest, access->digest, DIGEST_SIZE) == 0 ? &access->owner : NULL;
@@ -272,11 +279,10 @@ bool access_make_token(const char *name)
                         ACCOUNT_NAME_SIZE - 1);
                 return false;
         }
-        if (!make_token(token)) {
-                perror("sockwrightd: getrandom");
+        if (!make_token(token) || !digest_of(token, strlen(token), digest)) {
+                fprintf(stderr, "sockwrightd: no random bytes, or no SHA-256, to make a token of\n");
                 return false;
         }
-        digest_of(token, strlen(token), digest);
         print_hexadecimal(digest, sizeof digest, hexadecimal);
         fprintf(stderr, "%s's token, which is not said again: %s\n", name, token);
         printf("%s: sha256:%s, operate\n", name, hexadecimal);

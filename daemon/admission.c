@@ -36,11 +36,6 @@ gnutls_session_t connection_tls_session(struct MHD_Connection *connection)
         return info == NULL ? NULL : info->tls_session;
 }
 
-static bool is_tls(const struct request *request)
-{
-        return MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_PROTOCOL) != NULL;
-}
-
 static bool spend(struct request *request)
 {
         int64_t wait_ns;
@@ -75,7 +70,8 @@ static bool admit_page(struct request *request)
         const char *const origin = request->headers.values[HEADER_ORIGIN];
         if (origin == NULL)
                 return true;
-        if (!origin_is_allowed(origin, request->headers.values[HEADER_HOST], is_tls(request))) {
+        if (!origin_is_allowed(origin, request->headers.values[HEADER_HOST],
+                    connection_tls_session(request->connection) != NULL)) {
                 request_fail(request, PROBLEM_FORBIDDEN, "Origin",
                         "Pages of this origin may not call the daemon: --allow-origin lets them.");
                 return false;

@@ -10,9 +10,9 @@
 
 enum { DEFAULT_TIMEOUT_MS = 30000, MAX_TIMEOUT_MS = 3600000, THREADS_MAX = 256, MAX_HELD_BYTES = 1 << 30 };
 
-/* What an option does: a command, one with its text, a text to keep, a number to read, a flag to set, or one
- * more text for a list. */
-enum effect { EFFECT_COMMAND, EFFECT_MAKE_TOKEN, EFFECT_TEXT, EFFECT_NUMBER, EFFECT_FLAG, EFFECT_LIST };
+/* What an option does: a command (with what it is about, if it takes an argument), a text to keep, a number
+ * to read, a flag to set, or one more text for a list. */
+enum effect { EFFECT_COMMAND, EFFECT_TEXT, EFFECT_NUMBER, EFFECT_FLAG, EFFECT_LIST };
 
 struct row {
         const char *name, *argument; /* argument NULL: takes none */
@@ -53,9 +53,8 @@ static const struct row rows[] = {
                         "roles (watch, operate, admin), and a policy's name. Read again on SIGHUP." },
         { .name = "make-token",
                 .argument = "NAME",
-                .effect = EFFECT_MAKE_TOKEN,
+                .effect = EFFECT_COMMAND,
                 .min = COMMAND_MAKE_TOKEN,
-                .offset = offsetof(struct configuration, new_token),
                 .help = "Print a new token on standard error and its line of --tokens on standard output, "
                         "and exit." },
         { .name = "policy",
@@ -66,8 +65,8 @@ static const struct row rows[] = {
                         "metadata services of clouds and the daemon's own listeners." },
         { .name = "check-policy",
                 .argument = "FILE",
-                .effect = EFFECT_TEXT,
-                .offset = offsetof(struct configuration, check_policy),
+                .effect = EFFECT_COMMAND,
+                .min = COMMAND_CHECK_POLICY,
                 .help = "Say what is wrong with a policy file, and exit." },
         { .name = "audit",
                 .effect = EFFECT_FLAG,
@@ -252,10 +251,7 @@ static bool apply(const struct row *row, const char *argument, struct configurat
         switch (row->effect) {
         case EFFECT_COMMAND:
                 out->command = (enum command)row->min;
-                return true;
-        case EFFECT_MAKE_TOKEN:
-                out->command = (enum command)row->min;
-                *(const char **)(void *)member = argument;
+                out->subject = argument;
                 return true;
         case EFFECT_FLAG:
                 *(bool *)member = true;

@@ -15,15 +15,22 @@ struct text_list {
         size_t count;
 };
 
-enum command { COMMAND_SERVE, COMMAND_HELP, COMMAND_VERSION, COMMAND_OPENAPI, COMMAND_MAKE_TOKEN };
+enum command {
+        COMMAND_SERVE,
+        COMMAND_HELP,
+        COMMAND_VERSION,
+        COMMAND_OPENAPI,
+        COMMAND_MAKE_TOKEN,
+        COMMAND_CHECK_POLICY
+};
 
 struct configuration {
         enum command command;
         const char *unix_path;
         struct text_list listen, allow_origin, host;
         const char *token_file, *tokens_file;
-        const char *policy, *check_policy; /* files; the second is only to be checked */
-        const char *new_token;             /* the name that COMMAND_MAKE_TOKEN makes one for */
+        const char *policy;
+        const char *subject; /* of a command: who the token is for, or the policy to check */
         const char *log_level;
         int64_t threads, max_connections_per_address, max_body, max_timeout_ms, default_timeout_ms;
         struct configured_limits {

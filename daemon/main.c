@@ -459,8 +459,6 @@ int main(int argc, char **argv)
         static struct daemon daemon;
         if (!command_line_read(argc, argv, &daemon.configuration))
                 return 2;
-        if (daemon.configuration.check_policy != NULL)
-                return policy_check(daemon.configuration.check_policy) ? EXIT_SUCCESS : EXIT_FAILURE;
         switch (daemon.configuration.command) {
         case COMMAND_HELP:
                 command_line_help();
@@ -472,7 +470,9 @@ int main(int argc, char **argv)
                 fputs(openapi_yaml_text(), stdout);
                 return EXIT_SUCCESS;
         case COMMAND_MAKE_TOKEN:
-                return access_make_token(daemon.configuration.new_token) ? EXIT_SUCCESS : EXIT_FAILURE;
+                return access_make_token(daemon.configuration.subject) ? EXIT_SUCCESS : EXIT_FAILURE;
+        case COMMAND_CHECK_POLICY:
+                return policy_check(daemon.configuration.subject) ? EXIT_SUCCESS : EXIT_FAILURE;
         case COMMAND_SERVE:
                 return run(&daemon);
         }

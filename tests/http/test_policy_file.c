@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/http/command.h"
 #include "tests/http/policy.h"
 
 static void await_log(struct stage *stage, const char *text)
@@ -87,19 +88,6 @@ static void a_rule_opens_control(struct stage *stage)
         stage_close(&other, stage);
         daemon_stop(daemon);
         policy_write(rules);
-}
-
-/* What a command prints, to be freed. */
-static char *output_of(const char *command, int *status)
-{
-        FILE *const pipe = popen(command, "re"); /* NOLINT(cert-env33-c): that a shell runs it is the point */
-        assert_non_null(pipe);
-        char *const text = calloc(1, 1 << 16);
-        assert_non_null(text);
-        const size_t size = fread(text, 1, (1 << 16) - 1, pipe);
-        text[size] = '\0';
-        *status = pclose(pipe);
-        return text;
 }
 
 static const struct file {

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/http/command.h"
 #include "tests/http/steps.h"
 #include "tests/http/wire.h"
 
@@ -437,17 +438,17 @@ static void what_is_noted(struct stage *stage)
 /* What --make-token prints is what the daemon takes. */
 static void new_token(struct stage *stage)
 {
-        char command[512], said[256] = "", line[256] = "";
+        char command[512];
         const char *const program = getenv("SOCKWRIGHTD");
+        int status;
         snprintf(command, sizeof command, "exec 2>&1; exec %s --make-token maker",
                 program ? program : SOCKWRIGHTD);
-        FILE *const pipe = popen(command, "re"); /* NOLINT(cert-env33-c): a shell joins the two outputs */
-        assert_non_null(pipe);
-        assert_non_null(fgets(said, sizeof said, pipe));
-        assert_non_null(fgets(line, sizeof line, pipe));
-        assert_int_equal(pclose(pipe), 0);
+        char *const said = output_of(command, &status);
+        assert_int_equal(status, 0);
+        assert_non_null(strchr(said, '\n'));
+        char *const line = strchr(said, '\n') + 1;
+        line[-1] = '\0';
         char *const token = strrchr(said, ' ') + 1;
-        token[strcspn(token, "\n")] = '\0';
         assert_int_equal(strlen(token), 64);
         assert_null(strstr(line, token));
         tokens_write(line);
@@ -458,6 +459,7 @@ static void new_token(struct stage *stage)
         tokens_write("");
         assert_return_code(kill(stage->daemon->pid, SIGHUP), errno);
         await_status(stage, token, 401);
+        free(said);
 }
 
 static const struct scenario scenarios[] = {

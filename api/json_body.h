@@ -15,7 +15,7 @@ struct json_span {
 
 /* Bounds: how deep values may nest, how much may stand beside the payload, and from which size a payload is
  * cut out. */
-enum { JSON_DEPTH_LIMIT = 16, JSON_REST_LIMIT = 1 << 20, JSON_PAYLOAD_MINIMUM = 1024 };
+enum { JSON_DEPTH_LIMIT = 16, JSON_REST_LIMIT = 1 << 20, JSON_PAYLOAD_MINIMUM = 32 };
 
 /* Whether the values of a JSON text nest no deeper than the limit; it need not be sound JSON otherwise. */
 bool json_depth_fits(const char *text, size_t size);

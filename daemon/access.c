@@ -3,8 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
+#include <gnutls/crypto.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -31,19 +30,9 @@ struct access {
         struct identities identities;
 };
 
-/* Without this, libcrypto would look the algorithm up for each digest, under its locks. */
-static EVP_MD *sha256;
-static pthread_once_t sha256_once = PTHREAD_ONCE_INIT;
-
-static void find_sha256(void)
-{
-        sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-}
-
 static bool digest_of(const char *bytes, size_t size, uint8_t out[static DIGEST_SIZE])
 {
-        pthread_once(&sha256_once, find_sha256);
-        return EVP_Digest(bytes, size, out, NULL, sha256, NULL) == 1;
+        return gnutls_hash_fast(GNUTLS_DIG_SHA256, bytes, size, out) == 0;
 }
 
 static void print_hexadecimal(const uint8_t *bytes, size_t size, char *out)
@@ -242,10 +231,10 @@ static bool identify_token(struct access *access, const char *token, struct call
                 return false;
         pthread_rwlock_rdlock(&access->lock);
         const struct caller *found =
-                CRYPTO_memcmp(digest, access->digest, DIGEST_SIZE) == 0 ? &access->owner : NULL;
+                gnutls_memcmp(digest, access->digest, DIGEST_SIZE) == 0 ? &access->owner : NULL;
         for (size_t i = 0; i < access->identities.count; i++) {
                 const struct identity *const identity = &access->identities.items[i];
-                const bool same = CRYPTO_memcmp(digest, identity->digest, DIGEST_SIZE) == 0;
+                const bool same = gnutls_memcmp(digest, identity->digest, DIGEST_SIZE) == 0;
                 if (same && identity->credential == CREDENTIAL_TOKEN && found == NULL)
                         found = &identity->caller;
         }

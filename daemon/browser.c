@@ -19,8 +19,6 @@ static const struct {
 } headers_of_all[] = {
         { "X-Content-Type-Options", "nosniff" },
         { "Referrer-Policy", "no-referrer" },
-        { "Cache-Control", "no-store" },
-        { "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'" },
 }, headers_of_allowed[] = {
         { "Vary", "Origin" },
         { "Access-Control-Expose-Headers", "Location, Sockwright-Reply, Retry-After, Allow" },

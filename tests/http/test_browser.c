@@ -96,8 +96,6 @@ static void play_visit(struct stage *stage, const void *row)
         assert_null(strstr(reply.head, "Allow-Credentials"));
         must_say(&reply, "X-Content-Type-Options: nosniff");
         must_say(&reply, "Referrer-Policy: no-referrer");
-        must_say(&reply, "Cache-Control: no-store");
-        must_say(&reply, "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'");
 }
 
 /* What is behind the unix socket may be a forwarder that browsers reach. */

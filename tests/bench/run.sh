@@ -2,10 +2,10 @@
 # run.sh: builds a release, measures what the daemon promises, and prints one line per claim; fails when one falls short.
 # What is compared runs in turns, round after round, so that the machine's moods hit all alike; each figure is a median.
 #
-# ROUNDS (5), SECONDS_EACH (2), PARKED (10000), MIB (1024) may be set in the environment.
+# LOADS (15) of SECONDS_EACH (1), ROUNDS (5) of the others, PARKED (10000), MIB (1024) may be set in the environment.
 set -eu
 cd "$(dirname "$0")/../.."
-ROUNDS=${ROUNDS:-5} SECONDS_EACH=${SECONDS_EACH:-2} PARKED=${PARKED:-10000} MIB=${MIB:-1024}
+LOADS=${LOADS:-15} SECONDS_EACH=${SECONDS_EACH:-1} ROUNDS=${ROUNDS:-5} PARKED=${PARKED:-10000} MIB=${MIB:-1024}
 BUILD=${BUILD:-build/bench}
 CLIENTS=32 BUSY=5
 TOKEN=0000000000000000000000000000000000000000000000000000000000000000
@@ -85,11 +85,11 @@ measure_requests() {
                 eval "open_$open=$port"
                 "$BIN/bench_pairs" "$port" "$TOKEN" $((open / 2)) $BUSY >"$work/ids$open"
         done
-        for round in $(seq "$ROUNDS"); do
+        for round in $(seq "$LOADS"); do
                 load "$pairs" "$work/ids" >>"$work/pairs.rps"
                 load "$bare" "$work/ids" >>"$work/bare.rps"
         done
-        for round in $(seq "$ROUNDS"); do
+        for round in $(seq "$LOADS"); do
                 for open in 10 1000 10000; do
                         eval "port=\$open_$open"
                         load "$port" "$work/ids$open" >>"$work/open$open.rps"

@@ -64,7 +64,7 @@ fi
 if check "build of tsan (thread sanitizer)" build tsan; then
         suites tsan --tests-regex '^(unit|https?)/'
 fi
-check "fuzzing, each target for 20 s" sh tests/fuzz/run.sh 20
+check "fuzzing, each target for 60 s" sh tests/fuzz/run.sh 60
 
 say "done"
 echo "$passed passed, $failed failed"

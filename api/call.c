@@ -228,6 +228,13 @@ bool call_add_json(struct call *call, char *body, size_t size)
         return add_json(call, &decoder, body, size) || keep_problem(call, &problem);
 }
 
+bool call_add_members(struct call *call, json_t *members)
+{
+        struct problem problem = { 0 };
+        struct decoder decoder = { .arena = &call->arena, .problem = &problem };
+        return add_members(call, &decoder, members) || keep_problem(call, &problem);
+}
+
 bool call_add_raw(struct call *call, const uint8_t *bytes, size_t size)
 {
         call->payload = (struct binary){ .bytes = bytes, .size = size, .given = true };

@@ -7,6 +7,7 @@
 #include "daemon/sockets/registry.h"
 #include "daemon/sockets/waiter.h"
 
+struct call;
 struct goal;
 struct lookup;
 
@@ -21,6 +22,8 @@ struct service {
         /* Told, in a line of text, what the policy denies without a reply that says so, or would deny if it
          * were enforced; NULL: nobody. Any thread may call it. */
         void (*note)(const char *text);
+        /* Told of each call that was made inside of another, once it is done; NULL: nobody. */
+        void (*note_call)(const struct call *call, int status);
 };
 
 /* Puts a policy in force, whose reference it takes over (NULL: only what is built in): all of it at once, for
@@ -58,9 +61,10 @@ struct call {
         size_t held;           /* bytes that its account is charged with until it is released */
         struct lookup *lookup; /* a name resolution, or NULL */
         int64_t started_ns;
-        bool begun;       /* a connect(2) is under way */
-        size_t reserved;  /* sockets that the registry keeps room for, until they are published */
-        uint64_t created; /* for Location: 0, or the new socket's number */
+        int64_t latest_ns; /* no wait goes on for longer; 0: whatever the timeout is */
+        bool begun;        /* a connect(2) is under way */
+        size_t reserved;   /* sockets that the registry keeps room for, until they are published */
+        uint64_t created;  /* for Location: 0, or the new socket's number */
         struct {
                 uint8_t *bytes;
                 size_t size, used;
@@ -94,6 +98,9 @@ bool call_add_query(struct call *call, const char *name, const char *text, size_
 
 /* Adds a JSON body's parameters. The body is changed; it must live as long as the call. */
 bool call_add_json(struct call *call, char *body, size_t size);
+
+/* Adds an object's members as parameters. */
+bool call_add_members(struct call *call, json_t *members);
 
 /* Adds a raw body, which must live as long as the call. */
 bool call_add_raw(struct call *call, const uint8_t *bytes, size_t size);
@@ -157,6 +164,10 @@ struct result call_unsound(struct call *call, const char *parameter, const char 
 /* The parameters that many operations share; common_applies says whether a row has one of them. */
 extern const struct fields common_fields;
 bool common_applies(const struct operation *operation, const struct field *field);
+
+/* For run functions: parks the call until waiter_complete() with that ticket, however long that takes; then
+ * the run function is called again (WAIT). The call must not be touched after that. */
+struct result call_await(struct call *call, uint64_t *ticket);
 
 /* For run functions: start a name resolution and park the call (WAIT), or say why that cannot be. The run
  * function is called again with call->lookup complete. */

@@ -38,6 +38,16 @@ static bool must_not_wait(const struct call *call)
         return (*(const int *)((const char *)call->request + field->offset) & MSG_DONTWAIT) != 0;
 }
 
+static bool suspend(struct call *call)
+{
+        call->over_quota = !account_take(call->caller.account, RESOURCE_PARKED, 1);
+        if (call->over_quota)
+                return false;
+        call->parked = true;
+        call->suspend(call);
+        return true;
+}
+
 /* A stream's deadline is for each wait; any other call has one for all of its waits. */
 static bool park(struct wait *wait)
 {
@@ -47,14 +57,15 @@ static bool park(struct wait *wait)
                 timeout_ms = call->service->max_timeout_ms;
         const int64_t now = now_ns();
         wait->deadline_ns = (call->streamed ? now : call->started_ns) + timeout_ms * NS_PER_MS;
-        if (timeout_ms == 0 || wait->deadline_ns <= now || must_not_wait(call))
-                return false;
-        call->over_quota = !account_take(call->caller.account, RESOURCE_PARKED, 1);
-        if (call->over_quota)
-                return false;
-        call->parked = true;
-        call->suspend(call);
-        return true;
+        if (call->latest_ns != 0 && wait->deadline_ns > call->latest_ns)
+                wait->deadline_ns = call->latest_ns;
+        return timeout_ms != 0 && wait->deadline_ns > now && !must_not_wait(call) && suspend(call);
+}
+
+static bool park_for_good(struct wait *wait)
+{
+        wait->deadline_ns = INT64_MAX;
+        return suspend(call_of(wait));
 }
 
 static void wake(struct wait *wait)
@@ -129,6 +140,18 @@ static enum call_state enter_lane(struct call *call, enum direction direction)
                 return CALL_PARKED;
         end_early(call);
         return CALL_DONE;
+}
+
+struct result call_await(struct call *call, uint64_t *ticket)
+{
+        prepare_wait(call, NULL);
+        call->wait.client_fd = -1;
+        call->wait.socket = NULL;
+        call->wait.park = park_for_good;
+        if (waiter_enter_detached(call->service->waiter, &call->wait, ticket))
+                return WAIT;
+        end_early(call);
+        return call->result;
 }
 
 /* Takes over the lookup, and parks the call until it is complete. The owner's thread is the only one to touch

@@ -15,6 +15,7 @@ static const char *const kind_titles[FIELD_KIND_COUNT] = {
         [FIELD_ADDRESS] = "Address",
         [FIELD_UNTIL] = "Until",
         [FIELD_SETTINGS] = "OptionSettings",
+        [FIELD_STEPS] = "BatchSteps",
         [FIELD_LISTEN] = "Listen",
 };
 

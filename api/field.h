@@ -48,6 +48,17 @@ struct listen_request {
 struct value {
         json_t *json;
 }; /* any JSON; requests borrow, replies own */
+struct batch_step {
+        struct text name, method, path;
+        struct value body, expect;
+        int64_t timeout_ms; /* -1: not given */
+        bool parallel;
+        struct text on_error;
+}; /* a call to make in a batch; all of it borrowed */
+struct steps {
+        struct batch_step *items;
+        size_t count;
+}; /* a list of those */
 struct moment {
         struct timespec time;
 }; /* UTC RFC 3339 with nanoseconds */
@@ -64,6 +75,7 @@ enum field_kind {
         FIELD_UNTIL,
         FIELD_SETTINGS,
         FIELD_LISTEN,
+        FIELD_STEPS,
         FIELD_VALUE,
         FIELD_MOMENT,
         FIELD_KIND_COUNT,
@@ -82,7 +94,8 @@ enum field_kind {
                  : FIELD_ADDRESS, struct until                                                               \
                  : FIELD_UNTIL, struct settings                                                              \
                  : FIELD_SETTINGS, struct listen_request                                                     \
-                 : FIELD_LISTEN, struct value                                                                \
+                 : FIELD_LISTEN, struct steps                                                                \
+                 : FIELD_STEPS, struct value                                                                 \
                  : FIELD_VALUE, struct moment                                                                \
                  : FIELD_MOMENT)
 

@@ -51,11 +51,15 @@ bool decode_settings(struct decoder *decoder, const struct field *field, json_t 
 json_t *listen_schema(const struct field *field, bool request);
 bool decode_listen(struct decoder *decoder, const struct field *field, json_t *value, void *member);
 
+json_t *steps_schema(const struct field *field, bool request);
+bool decode_steps(struct decoder *decoder, const struct field *field, json_t *value, void *member);
+
 json_t *value_schema(const struct field *field, bool request);
 bool decode_value(struct decoder *decoder, const struct field *field, json_t *value, void *member);
 json_t *encode_value(const struct field *field, const void *member);
 bool value_is_empty(const void *member);
 
 json_t *moment_schema(const struct field *field, bool request);
+bool decode_moment(struct decoder *decoder, const struct field *field, json_t *value, void *member);
 json_t *encode_moment(const struct field *field, const void *member);
 bool moment_is_empty(const void *member);

@@ -174,6 +174,27 @@ json_t *moment_schema(const struct field *field, bool request)
         return json_pack("{ss, ss}", "type", "string", "format", "date-time");
 }
 
+/* The form that encode_moment() gives; the fraction may be shorter, or absent. */
+bool decode_moment(struct decoder *decoder, const struct field *field, json_t *value, void *member)
+{
+        struct tm parts = { 0 };
+        const char *const text = json_is_string(value) ? json_string_value(value) : "";
+        const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &parts);
+        long nanoseconds = 0;
+        if (rest != NULL && *rest == '.') {
+                const size_t digits = strspn(++rest, "0123456789");
+                for (size_t i = 0; i < 9; i++)
+                        nanoseconds = nanoseconds * 10 + (i < digits ? rest[i] - '0' : 0);
+                rest = digits > 0 && digits <= 9 ? rest + digits : NULL;
+        }
+        if (rest == NULL || strcmp(rest, "Z") != 0)
+                return decoder_fail(
+                        decoder, field->name, "must be a time in UTC, as \"2026-01-01T00:00:00.5Z\"");
+        *(struct moment *)member =
+                (struct moment){ .time = { .tv_sec = timegm(&parts), .tv_nsec = nanoseconds } };
+        return true;
+}
+
 json_t *encode_moment(const struct field *field, const void *member)
 {
         (void)field;

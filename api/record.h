@@ -4,6 +4,8 @@
 
 #include "api/field.h"
 
+struct batch;
+
 /* Requests: struct NAME_request, described by NAME_request_fields. */
 
 struct socket_create_request {
@@ -76,6 +78,12 @@ struct socket_getsockopt_request {
         int level;
         struct value option;
         int size;
+};
+struct batch_request {
+        struct steps steps;
+        bool rollback;
+        struct moment at;
+        struct batch *batch; /* no parameter: what was started */
 };
 struct inet_aton_request {
         struct text address;
@@ -182,6 +190,13 @@ struct option_value {
 };
 struct option_page {
         struct value options;
+};
+struct batch_result {
+        struct value results, failed;
+        bool timed_out;
+        struct moment started;
+        int64_t late_us;
+        struct value clock;
 };
 struct inet_packed {
         struct binary packed;

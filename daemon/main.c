@@ -213,6 +213,16 @@ static void note(const char *text)
         log_write(LOG_LEVEL_NOTICE, "policy: %s", text);
 }
 
+static void note_call(const struct call *call, int status)
+{
+        if (audit_is_enabled())
+                audit_write(&(struct audit){ .operation = call->operation,
+                        .call = call,
+                        .from = "a batch",
+                        .status = status,
+                        .duration_us = (now_ns() - call->started_ns) / 1000 });
+}
+
 /* The policy of the command line, if any. False after logging why. */
 static bool read_policy(const struct daemon *daemon, struct policy **out)
 {
@@ -223,6 +233,7 @@ static bool load_policy(struct daemon *daemon)
 {
         struct policy *policy = NULL;
         daemon->service.note = note;
+        daemon->service.note_call = note_call;
         if (!read_policy(daemon, &policy))
                 return false;
         service_set_policy(&daemon->service, policy);

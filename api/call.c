@@ -9,6 +9,7 @@
 #include "api/base64.h"
 #include "api/json_body.h"
 #include "api/utf8.h"
+#include "daemon/sockets/cleanup.h"
 
 /* Timeouts may be given in any size, and are capped. */
 static const struct field common_rows[] = {
@@ -77,6 +78,46 @@ bool call_reaches(const struct call *call, const struct socket *socket)
         return socket->owner == call->caller.account || call->caller.administers;
 }
 
+bool call_reaches_session(const struct call *call, const struct session *session)
+{
+        return session->owner == call->caller.account || call->caller.administers;
+}
+
+struct text id_text(struct call *call, uint64_t number)
+{
+        char id[SOCKET_ID_SIZE];
+        registry_format_id(call->service->registry, number, id);
+        return (struct text){ .bytes = arena_copy(&call->arena, id, strlen(id)), .size = strlen(id) };
+}
+
+/* What is not the caller's own looks just as what is not there. */
+static bool find_session(struct call *call, const char *id)
+{
+        uint64_t number;
+        if (registry_parse_id(call->service->registry, id, &number))
+                call->session = sessions_find(call->service->sessions, number);
+        if (call->session != NULL && call_reaches_session(call, call->session))
+                return true;
+        session_release(TAKE(call->session));
+        return false;
+}
+
+/* Its id stands in the path, or in a parameter. */
+static struct result unknown_session(struct call *call, const char *parameter)
+{
+        struct problem problem = { 0 };
+        problem_set(
+                &problem, PROBLEM_UNKNOWN_SESSION, parameter, "there is no such session; it may have ended");
+        keep_problem(call, &problem);
+        call->result.kind = RESULT_UNKNOWN;
+        return call->result;
+}
+
+struct result call_join_session(struct call *call, const struct text *id)
+{
+        return id->bytes == NULL || find_session(call, id->bytes) ? DONE : unknown_session(call, "session");
+}
+
 bool call_begin(struct call *call, struct service *service, const struct operation *operation, const char *id)
 {
         call->service = service;
@@ -94,6 +135,8 @@ bool call_begin(struct call *call, struct service *service, const struct operati
         }
         if (!operation_has_id(operation))
                 return true;
+        if (operation_is_of_sessions(operation))
+                return find_session(call, id) || unknown_session(call, NULL).kind == RESULT_DONE;
         call->socket = registry_find(service->registry, id);
         if (call->socket != NULL && call_reaches(call, call->socket))
                 return true;

@@ -4,7 +4,7 @@
 #include "api/caller.h"
 #include "api/operation.h"
 #include "daemon/sockets/guard.h"
-#include "daemon/sockets/registry.h"
+#include "daemon/sockets/session.h"
 #include "daemon/sockets/waiter.h"
 
 struct call;
@@ -14,6 +14,7 @@ struct lookup;
 /* What all calls work on. Constant once the daemon serves, but for the policy that the guard has. */
 struct service {
         struct registry *registry;
+        struct sessions *sessions;
         struct waiter *waiter;
         int64_t default_timeout_ms, max_timeout_ms;
         size_t max_body_size;
@@ -48,10 +49,11 @@ struct call {
         void *request;      /* operation->request's struct, in the arena */
         void *reply;        /* operation->reply's struct, in the arena */
         struct common common;
-        struct socket *socket; /* of a path with {id}, or the one being made; a reference */
-        struct binary payload; /* what stood outside the JSON: a raw body, or the text that was cut out */
-        bool raw_reply;        /* the caller asked for application/octet-stream */
-        bool streamed;         /* the payload is handed over, or taken, piece by piece */
+        struct socket *socket;   /* of a path with {id}, or the one being made; a reference */
+        struct session *session; /* of a path with {id}, or of the sockets being made; a reference */
+        struct binary payload;   /* what stood outside the JSON: a raw body, or the text that was cut out */
+        bool raw_reply;          /* the caller asked for application/octet-stream */
+        bool streamed;           /* the payload is handed over, or taken, piece by piece */
 
         struct result result;
         struct problem *problem; /* in the arena; NULL: the result says it all */
@@ -90,8 +92,16 @@ enum call_state { CALL_DONE, CALL_PARKED };
 bool call_begin(
         struct call *call, struct service *service, const struct operation *operation, const char *id);
 
-/* Whether a socket is the caller's to see and use. */
+/* Whether a socket, or a session, is the caller's to see and use. */
 bool call_reaches(const struct call *call, const struct socket *socket);
+bool call_reaches_session(const struct call *call, const struct session *session);
+
+/* For run functions: finds the session that the sockets being made are to belong to (none without bytes), and
+ * keeps it in the call. RESULT_UNKNOWN with a problem when it is not the caller's. */
+struct result call_join_session(struct call *call, const struct text *id);
+
+/* The id of a socket or session, in the call's arena. */
+struct text id_text(struct call *call, uint64_t number);
 
 /* Adds a parameter of the query string. `text` may be NULL (a bare name). */
 bool call_add_query(struct call *call, const char *name, const char *text, size_t size);

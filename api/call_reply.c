@@ -89,7 +89,8 @@ static bool reply_success(struct call *call, struct call_reply *out)
         if (call->created != 0) {
                 char id[SOCKET_ID_SIZE];
                 registry_format_id(call->service->registry, call->created, id);
-                snprintf(out->location, sizeof out->location, "/v1/sockets/%s", id);
+                snprintf(out->location, sizeof out->location, "%s/%s",
+                        operation_is_of_sessions(operation) ? "/v1/sessions" : "/v1/sockets", id);
         }
         if (operation->success == 204)
                 return true;

@@ -354,5 +354,6 @@ void call_release(struct call *call)
         json_decref(call->parameters);
         account_give_back(call->caller.account, RESOURCE_BYTES, call->held);
         socket_release(call->socket);
+        session_release(call->session);
         arena_free(&call->arena);
 }

@@ -76,7 +76,9 @@ json_t *contract_parameters(struct contract *contract, const struct operation *o
 {
         json_t *const parameters = json_array();
         if (operation_has_id(operation))
-                contract_append(contract, parameters, contract_reference("parameters", "SocketId"));
+                contract_append(contract, parameters,
+                        contract_reference("parameters",
+                                operation_is_of_sessions(operation) ? "SessionId" : "SocketId"));
         const char *name;
         json_t *property;
         json_object_foreach(json_object_get(schema, "properties"), name, property)

@@ -6,7 +6,7 @@
 #include "api/contract.h"
 
 static const char location_header[] =
-        "{\"Location\":{\"required\":true,\"description\":\"The path of the new socket.\","
+        "{\"Location\":{\"required\":true,\"description\":\"The path of what was made.\","
         "\"schema\":{\"type\":\"string\",\"format\":\"uri-reference\"},"
         "\"example\":\"/v1/sockets/k7f2m1q-12\"}}";
 
@@ -71,11 +71,25 @@ static bool is_judged(const struct operation *operation)
         return false;
 }
 
+static bool names_socket(const struct operation *operation)
+{
+        return operation_has_id(operation) && !operation_is_of_sessions(operation);
+}
+
+/* In the path, or as a parameter. */
+static bool names_session(const struct operation *operation)
+{
+        return operation_is_of_sessions(operation)
+                       ? operation_has_id(operation)
+                       : makes_sockets(operation) && fields_find(operation->request, "session") != NULL;
+}
+
 static const struct rule rules[] = {
         { .problem = PROBLEM_UNSOUND_REQUEST, .applies = is_any },
         { .problem = PROBLEM_UNAUTHORIZED, .applies = operation_is_private },
         { .problem = PROBLEM_DENIED, .applies = is_judged },
-        { .problem = PROBLEM_UNKNOWN_SOCKET, .applies = operation_has_id },
+        { .problem = PROBLEM_UNKNOWN_SOCKET, .applies = names_socket },
+        { .problem = PROBLEM_UNKNOWN_SESSION, .applies = names_session },
         { .problem = PROBLEM_TOO_LARGE, .applies = has_body },
         { .problem = PROBLEM_UNSUPPORTED_MEDIA, .applies = has_body },
         { .problem = PROBLEM_ERRNO, .applies = refuses },

@@ -24,6 +24,8 @@ static const int TYPE_FLAGS = SOCK_NONBLOCK | SOCK_CLOEXEC;
 #define LABEL_FIELD(type)                                                                                    \
         FIELD(type, label, "A name of your own for it, to find it again.", .max = LABEL_MAX,                 \
                 .example = "\"server\"")
+#define SESSION_FIELD(type)                                                                                  \
+        FIELD(type, session, "The session that it is made in, by id: it is closed when that ends.")
 #define FAMILY_HELP "AF_INET, AF_INET6, AF_UNIX, AF_PACKET, AF_VSOCK, AF_NETLINK, or any other by number."
 #define TYPE_HELP "SOCK_STREAM, SOCK_DGRAM, SOCK_RAW, SOCK_RDM, SOCK_SEQPACKET."
 
@@ -41,6 +43,7 @@ static const struct field socket_create_request_rows[] = {
                 .example = "{\"backlog\":16}"),
         FIELD(struct socket_create_request, connect, "The peer to connect to."),
         LABEL_FIELD(struct socket_create_request),
+        SESSION_FIELD(struct socket_create_request),
 };
 const struct fields socket_create_request_fields =
         FIELDS(struct socket_create_request, socket_create_request_rows);
@@ -53,6 +56,7 @@ static const struct field socketpair_create_request_rows[] = {
         FIELD(struct socketpair_create_request, protocol, "IPPROTO_TCP … or a number.",
                 .names = &protocol_names),
         LABEL_FIELD(struct socketpair_create_request),
+        SESSION_FIELD(struct socketpair_create_request),
 };
 const struct fields socketpair_create_request_fields =
         FIELDS(struct socketpair_create_request, socketpair_create_request_rows);
@@ -64,6 +68,7 @@ static const struct field socket_list_request_rows[] = {
         FIELD(struct socket_list_request, type, "Only those of this type.", .names = &type_names,
                 .fallback = ABSENT),
         FIELD(struct socket_list_request, label, "Only those with this label.", .max = LABEL_MAX),
+        FIELD(struct socket_list_request, session, "Only those of this session."),
         FIELD(struct socket_list_request, limit, "The most to list.", .min = 1, .max = PAGE_MAX,
                 .fallback = PAGE_DEFAULT),
         FIELD(struct socket_list_request, cursor, "The `next` of the page before.", .max = SOCKET_ID_SIZE),
@@ -134,6 +139,8 @@ static const struct field socket_object_rows[] = {
         FIELD(struct socket_object, label, "The name that it was given.", .nullable = true,
                 .example = "\"server\""),
         FIELD(struct socket_object, owner, "Who made it.", .nullable = true, .example = "\"owner\""),
+        FIELD(struct socket_object, session, "The session that it ends with.", .nullable = true,
+                .example = "null"),
         FIELD(struct socket_object, created, "When it was made.",
                 .example = "\"2026-01-01T00:00:00.000000000Z\""),
         FIELD(struct socket_object, receive_queue, "Bytes received and not read yet (SIOCINQ)."),
@@ -166,11 +173,12 @@ const struct fields nothing_fields = { .size = sizeof(struct nothing) };
 static const struct result NOT_KEPT = { .kind = RESULT_UNEXPECTED,
         .detail = "The call succeeded; nothing was kept." };
 
-static struct text id_text(struct call *call, uint64_t number)
+static struct result session_ended(const struct call *call)
 {
-        char id[SOCKET_ID_SIZE];
-        registry_format_id(call->service->registry, number, id);
-        return (struct text){ .bytes = arena_copy(&call->arena, id, strlen(id)), .size = strlen(id) };
+        return (struct result){ .kind = RESULT_REFUSED,
+                .error = ECANCELED,
+                .call = call->operation->system_call,
+                .detail = "the session ended meanwhile" };
 }
 
 /* AF_PACKET's protocols are in network order for the kernel, and in the host's for everybody else. */
@@ -212,6 +220,8 @@ static void describe(struct call *call, struct socket *socket, struct socket_obj
                 out->owner = (struct text){ socket->owner->name, strlen(socket->owner->name) };
         if (socket->parent != 0)
                 out->parent = id_text(call, socket->parent);
+        if (socket->session != NULL)
+                out->session = id_text(call, socket->session->number);
 }
 
 /* Adds it to a list, and releases it. */
@@ -235,15 +245,18 @@ static void set_label(struct socket *socket, const struct text *label)
                 snprintf(socket->label, sizeof socket->label, "%s", label->bytes);
 }
 
-/* A socket of a fresh descriptor, which it takes over; the reservation stays the caller's. */
+/* A socket of a fresh descriptor, which it takes over; the reservation stays the caller's. What a listener
+ * gives belongs to its session. */
 static struct socket *adopt(const struct call *call, int *fd, const struct text *label)
 {
         struct socket *const socket = socket_new(*fd, int_option(*fd, SO_DOMAIN, AF_UNSPEC),
                 int_option(*fd, SO_TYPE, 0), int_option(*fd, SO_PROTOCOL, 0));
         if (socket == NULL)
                 return NULL;
+        struct session *const session = call->socket == NULL ? call->session : call->socket->session;
         take_fd(fd);
         socket->owner = call->caller.account;
+        socket->session = session == NULL ? NULL : session_reference(session);
         set_label(socket, label);
         return socket;
 }
@@ -279,6 +292,7 @@ static struct result make(struct call *call, const struct socket_create_request 
 {
         if (request->listen.given && request->connect.given)
                 return call_unsound(call, "connect", "does not go with listen");
+        TRY(call_join_session(call, &request->session));
         TRY(registry_reserve(call->service->registry, call->caller.account, 1));
         call->reserved = 1;
         const int family = family_to_make(request);
@@ -300,7 +314,8 @@ struct result run_socket_create(
                 TRY(guarded_connect(call, call->socket, &request->connect));
         if (call->expect != NULL)
                 return NOT_KEPT;
-        registry_publish(call->service->registry, call->socket);
+        if (!registry_publish(call->service->registry, call->socket))
+                return session_ended(call);
         call->reserved = 0;
         call->created = call->socket->number;
         describe(call, call->socket, reply);
@@ -312,6 +327,7 @@ struct result run_socketpair_create(
         struct call *call, const struct socketpair_create_request *request, struct socket_pair *reply)
 {
         int fds[2];
+        TRY(call_join_session(call, &request->session));
         TRY(registry_reserve(call->service->registry, call->caller.account, 2));
         call->reserved = 2;
         TRY(guarded_socket(call, request->family, request->type, request->protocol));
@@ -329,7 +345,8 @@ struct result run_socketpair_create(
         reply->sockets.json = json_array();
         for (int i = 0; i < 2; i++) {
                 struct socket_object object;
-                registry_publish(call->service->registry, both[i]);
+                if (!registry_publish(call->service->registry, both[i]))
+                        return session_ended(call);
                 call->reserved--;
                 describe(call, both[i], &object);
                 append_object(reply->sockets.json, &object);
@@ -343,6 +360,9 @@ static bool matches(const struct socket_list_request *request, const struct sock
         return (request->state.bytes == NULL || strcmp(request->state.bytes, object->state.bytes) == 0) &&
                (request->family == ABSENT || request->family == object->family) &&
                (request->type == ABSENT || request->type == object->type) &&
+               (request->session.bytes == NULL ||
+                       (object->session.bytes != NULL &&
+                               strcmp(request->session.bytes, object->session.bytes) == 0)) &&
                (request->label.bytes == NULL ||
                        strcmp(request->label.bytes, object->label.bytes == NULL ? "" : object->label.bytes) ==
                                0);
@@ -408,15 +428,10 @@ struct result run_socket_delete(
         struct call *call, const struct socket_delete_request *request, struct nothing *reply)
 {
         (void)reply;
-        /* The kernel may hand the descriptor's number out again as soon as we close it: the id goes first,
-         * then those who wait, and the last reference closes it. */
-        if (!registry_unpublish(call->service->registry, call->socket))
-                return (struct result){ .kind = RESULT_UNKNOWN };
-        call->socket->closed = true;
-        waiter_cancel(call->service->waiter, call->socket);
-        socket_close(call->socket, request->reset);
-        socket_release(call->socket);
-        return DONE;
+        struct service *const service = call->service;
+        return registry_close(service->registry, service->waiter, call->socket, request->reset)
+                       ? DONE
+                       : (struct result){ .kind = RESULT_UNKNOWN };
 }
 
 struct result run_socket_bind(
@@ -447,7 +462,10 @@ struct result run_socket_accept(
                 return fd < 0 ? accepted : refused("accept", ENOMEM);
         }
         socket->parent = call->socket->number;
-        registry_publish(call->service->registry, socket);
+        if (!registry_publish(call->service->registry, socket)) {
+                registry_unreserve(call->service->registry, call->caller.account, 1);
+                return session_ended(call);
+        }
         call->created = socket->number;
         describe(call, socket, reply);
         return DONE;

@@ -39,6 +39,9 @@ struct tag {
 static const struct tag tags[] = {
         { .name = "calls", .prefix = "/v1/sockets/{id}/", .description = "The system calls of one socket." },
         { .name = "sockets", .prefix = "/v1/socket", .description = "Making, listing and closing sockets." },
+        { .name = "sessions",
+                .prefix = "/v1/sessions",
+                .description = "Leases that sockets are made under, and closed with." },
         { .name = "policy", .prefix = "/v1/policy/", .description = "What the policy allows." },
         { .name = "helpers", .prefix = "/v1/", .description = "Addresses, names, interfaces and constants." },
         { .name = "service", .prefix = "/", .description = "The daemon itself; open to everyone." },
@@ -51,7 +54,10 @@ static const char bearer_scheme[] =
 static const char id_parameter[] =
         "{\"SocketId\":{\"name\":\"id\",\"in\":\"path\",\"required\":true,\"description\":\"The socket's "
         "id.\","
-        "\"schema\":{\"type\":\"string\",\"minLength\":1},\"example\":\"k7f2m1q-12\"}}";
+        "\"schema\":{\"type\":\"string\",\"minLength\":1},\"example\":\"k7f2m1q-12\"},"
+        "\"SessionId\":{\"name\":\"id\",\"in\":\"path\",\"required\":true,\"description\":\"The session's "
+        "id.\","
+        "\"schema\":{\"type\":\"string\",\"minLength\":1},\"example\":\"k7f2m1q-7\"}}";
 
 static const enum problem_kind problems_of_any[] = { PROBLEM_UNAUTHORIZED, PROBLEM_FORBIDDEN,
         PROBLEM_UNKNOWN_PATH, PROBLEM_WRONG_METHOD, PROBLEM_QUOTA };

@@ -46,6 +46,12 @@ bool operation_has_id(const struct operation *operation)
         return strstr(operation->path, "{id}") != NULL;
 }
 
+bool operation_is_of_sessions(const struct operation *operation)
+{
+        static const char prefix[] = "/v1/sessions";
+        return strncmp(operation->path, prefix, sizeof prefix - 1) == 0;
+}
+
 const struct field *fields_payload(const struct fields *fields)
 {
         for (size_t i = 0; i < fields->count; i++)

@@ -31,8 +31,11 @@ struct operation {
 extern const struct operation operations[];
 extern const size_t operation_count;
 
-/* True when the path names one socket. */
+/* True when the path names one socket, or one session. */
 bool operation_has_id(const struct operation *operation);
+
+/* True when the path is that of sessions, or of one of them. */
+bool operation_is_of_sessions(const struct operation *operation);
 
 /* The member of its request that raw bodies fill, or the reply's that `Accept: application/octet-stream` asks
  * for. */

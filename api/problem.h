@@ -13,6 +13,7 @@ enum problem_kind {
         PROBLEM_FORBIDDEN,          /* 403 */
         PROBLEM_DENIED,             /* 403: the policy said no */
         PROBLEM_UNKNOWN_SOCKET,     /* 404 */
+        PROBLEM_UNKNOWN_SESSION,    /* 404 */
         PROBLEM_UNKNOWN_PATH,       /* 404 */
         PROBLEM_WRONG_METHOD,       /* 405 */
         PROBLEM_TOO_LARGE,          /* 413 */

@@ -14,18 +14,18 @@ struct socket_create_request {
         struct address bind;
         struct listen_request listen;
         struct address connect;
-        struct text label;
+        struct text label, session;
 };
 struct socket_list_request {
         struct text state;
         int family, type; /* -1: any */
-        struct text label;
+        struct text label, session;
         int limit;
         struct text cursor;
 };
 struct socketpair_create_request {
         int family, type, protocol;
-        struct text label;
+        struct text label, session;
 };
 struct socket_delete_request {
         bool reset;
@@ -126,6 +126,22 @@ struct policy_explain_request {
         struct text option, device;
         struct text token, policy;
 };
+struct session_create_request {
+        int64_t ttl_ms;
+        struct text label;
+};
+struct session_list_request {
+        char unused;
+};
+struct session_show_request {
+        char unused;
+};
+struct session_renew_request {
+        int64_t ttl_ms; /* 0: as before */
+};
+struct session_delete_request {
+        char unused;
+};
 struct service_health_request {
         char unused;
 };
@@ -151,7 +167,7 @@ struct socket_object {
         struct text state;
         int tcp_state;
         struct address local, peer;
-        struct text parent, label, owner;
+        struct text parent, label, owner, session;
         struct moment created;
         uint64_t receive_queue, send_queue, received_bytes, sent_bytes;
         int parked;
@@ -162,6 +178,15 @@ struct socket_page {
 };
 struct socket_pair {
         struct value sockets;
+};
+struct session_object {
+        struct text id, label, owner;
+        int64_t ttl_ms;
+        struct moment expires;
+        uint64_t sockets;
+};
+struct session_page {
+        struct value sessions;
 };
 struct nothing {
         char unused;

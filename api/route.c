@@ -17,7 +17,16 @@ static const struct {
 #undef OPERATION
 };
 
-static const char id_prefix[] = "/v1/sockets/";
+/* What stands before an id, and what an unknown one is then. */
+static const struct {
+        const char *text, *what;
+        enum problem_kind unknown;
+} prefixes[] = {
+        { "/v1/sockets/", "socket", PROBLEM_UNKNOWN_SOCKET },
+        { "/v1/sessions/", "session", PROBLEM_UNKNOWN_SESSION },
+};
+enum { PREFIX_COUNT = sizeof prefixes / sizeof *prefixes };
+
 static const char id_mark[] = "{id}";
 
 /* A request's path as the rows write it. */
@@ -26,6 +35,7 @@ struct template
         char text[TEMPLATE_SIZE];
         size_t size;    /* 0: it does not fit, so it is none of theirs */
         const char *id; /* in the request's path, or NULL */
+        size_t prefix;  /* of an id */
         size_t id_size;
 };
 
@@ -54,16 +64,22 @@ static void template_set(struct template *template, const char *head, size_t hea
 
 static void template_make(struct template *template, const char *path)
 {
-        const size_t prefix_size = sizeof id_prefix - 1;
-        const bool has_prefix = strncmp(path, id_prefix, prefix_size) == 0;
-        template->id_size = has_prefix ? strcspn(path + prefix_size, "/") : 0;
-        template->id = template->id_size > 0 ? path + prefix_size : NULL;
-        if (!template->id) {
+        char head[TEMPLATE_SIZE];
+        size_t prefix_size = 0;
+        template->id = NULL;
+        template->id_size = 0;
+        for (size_t i = 0; i < PREFIX_COUNT && template->id_size == 0; i++) {
+                prefix_size = strlen(prefixes[i].text);
+                template->prefix = i;
+                if (strncmp(path, prefixes[i].text, prefix_size) == 0)
+                        template->id_size = strcspn(path + prefix_size, "/");
+        }
+        if (template->id_size == 0) {
                 template_set(template, "", 0, path);
                 return;
         }
-        char head[sizeof id_prefix + sizeof id_mark];
-        memcpy(head, id_prefix, prefix_size);
+        template->id = path + prefix_size;
+        memcpy(head, path, prefix_size);
         memcpy(head + prefix_size, id_mark, sizeof id_mark);
         template_set(template, head, prefix_size + sizeof id_mark - 1, template->id + template->id_size);
 }
@@ -120,12 +136,12 @@ static bool fail_method(const char *verb, unsigned methods, const struct templat
         return false;
 }
 
-/* An id that is too long for a socket's is unknown, and must not become another one by being cut. */
+/* An id that is too long for one is unknown, and must not become another one by being cut. */
 static bool copy_id(const struct template *template, struct route *out, struct problem *problem)
 {
         if (template->id_size >= sizeof out->id) {
-                problem_set(problem, PROBLEM_UNKNOWN_SOCKET, NULL, "there is no socket %.*s…", SOCKET_ID_SIZE,
-                        template->id);
+                problem_set(problem, prefixes[template->prefix].unknown, NULL, "there is no %s %.*s…",
+                        prefixes[template->prefix].what, SOCKET_ID_SIZE, template->id);
                 return false;
         }
         if (template->id)

@@ -63,14 +63,17 @@ static void add_addresses(json_t *line, const struct fields *fields, const void 
         }
 }
 
-static void add_socket(json_t *line, const struct call *call)
+/* The socket or session that was made, or that the path names. */
+static void add_id(json_t *line, const struct call *call)
 {
-        const uint64_t number = call->created != 0     ? call->created
-                                : call->socket != NULL ? call->socket->number
-                                                       : 0;
+        const uint64_t number = call->created != 0      ? call->created
+                                : call->socket != NULL  ? call->socket->number
+                                : call->session != NULL ? call->session->number
+                                                        : 0;
         char id[SOCKET_ID_SIZE];
         if (number != 0)
-                add(line, "socket", registry_format_id(call->service->registry, number, id));
+                add(line, operation_is_of_sessions(call->operation) ? "session" : "socket",
+                        registry_format_id(call->service->registry, number, id));
 }
 
 static json_t *line_of(const struct audit *audit)
@@ -81,7 +84,7 @@ static json_t *line_of(const struct audit *audit)
         add(line, "from", audit->from);
         if (audit->operation != NULL) {
                 add(line, "what", audit->operation->name);
-                add_socket(line, call);
+                add_id(line, call);
                 add_addresses(line, audit->operation->request, call->request);
                 add_addresses(line, audit->operation->reply, call->reply);
         }

@@ -324,7 +324,9 @@ static bool start_service(struct daemon *daemon)
                 configuration->max_body > 0 ? (size_t)configuration->max_body : DEFAULT_MAX_BODY;
         daemon->service.registry = registry_new(max_sockets);
         daemon->service.waiter = waiter_new(daemon->descriptors);
-        if (daemon->service.registry == NULL || daemon->service.waiter == NULL) {
+        daemon->service.sessions = sessions_new(daemon->service.registry, daemon->service.waiter);
+        if (daemon->service.registry == NULL || daemon->service.waiter == NULL ||
+                daemon->service.sessions == NULL) {
                 log_write(LOG_LEVEL_ERROR, "cannot start: %s", strerror(errno));
                 return false;
         }
@@ -455,6 +457,7 @@ static int run(struct daemon *daemon)
         /* A name resolution cannot be interrupted: one that takes too long ends with the process. */
         if (!background_stop(now_ns() + (int64_t)BACKGROUND_TIMEOUT_MS * NS_PER_MS))
                 _exit(serving ? EXIT_SUCCESS : EXIT_FAILURE);
+        sessions_free(daemon->service.sessions);
         waiter_free(daemon->service.waiter);
         registry_free(daemon->service.registry);
         guard_clear(&daemon->service.guard);

@@ -8,6 +8,8 @@
 #include <time.h>
 
 #include "daemon/sockets/cleanup.h"
+#include "daemon/sockets/session.h"
+#include "daemon/sockets/waiter.h"
 
 /* A power of two near the largest number of descriptors that a daemon is given. */
 enum { BUCKET_COUNT = 32768 };
@@ -80,7 +82,7 @@ void registry_unreserve(struct registry *registry, struct account *owner, size_t
         registry->reserved -= count;
 }
 
-void registry_publish(struct registry *registry, struct socket *socket)
+static void publish(struct registry *registry, struct socket *socket)
 {
         LOCK_SCOPE(&registry->lock);
         registry->reserved--;
@@ -93,6 +95,20 @@ void registry_publish(struct registry *registry, struct socket *socket)
         struct socket **const bucket = &registry->buckets[socket->number % BUCKET_COUNT];
         socket->bucket_next = *bucket;
         *bucket = socket_reference(socket);
+        if (socket->session != NULL)
+                socket->session->sockets++;
+}
+
+bool registry_publish(struct registry *registry, struct socket *socket)
+{
+        if (socket->session == NULL) {
+                publish(registry, socket);
+                return true;
+        }
+        LOCK_SCOPE(&socket->session->lock);
+        if (!socket->session->ended)
+                publish(registry, socket);
+        return !socket->session->ended;
 }
 
 struct socket *registry_find_number(struct registry *registry, uint64_t number)
@@ -123,7 +139,28 @@ bool registry_unpublish(struct registry *registry, struct socket *socket)
         *(socket->newer == NULL ? &registry->newest : &socket->newer->older) = socket->older;
         registry->published--;
         account_give_back(socket->owner, RESOURCE_SOCKETS, 1);
+        if (socket->session != NULL)
+                socket->session->sockets--;
         return true;
+}
+
+/* The kernel may hand the descriptor's number out again as soon as it is closed: the id goes first, then
+ * those who wait, and the last reference closes it. */
+bool registry_close(struct registry *registry, struct waiter *waiter, struct socket *socket, bool reset)
+{
+        if (!registry_unpublish(registry, socket))
+                return false;
+        socket->closed = true;
+        waiter_cancel(waiter, socket);
+        socket_close(socket, reset);
+        socket_release(socket);
+        return true;
+}
+
+uint64_t registry_take_number(struct registry *registry)
+{
+        LOCK_SCOPE(&registry->lock);
+        return ++registry->last_number;
 }
 
 /* Where to go on after `number`: from its own place when it is still there, else from the oldest. */

@@ -25,8 +25,8 @@ struct result registry_reserve(struct registry *registry, struct account *owner,
 void registry_unreserve(struct registry *registry, struct account *owner, size_t count);
 
 /* Publishes a socket under its owner's reservation: it gets its number, and the registry a reference of its
- * own. */
-void registry_publish(struct registry *registry, struct socket *socket);
+ * own. False, and nothing is done: its session has ended. */
+bool registry_publish(struct registry *registry, struct socket *socket);
 
 /* A counted reference, or NULL when there is no such socket. */
 struct socket *registry_find(struct registry *registry, const char *id);
@@ -34,6 +34,13 @@ struct socket *registry_find_number(struct registry *registry, uint64_t number);
 
 /* Takes the id away. False when another caller already has. The registry's reference goes to the caller. */
 bool registry_unpublish(struct registry *registry, struct socket *socket);
+
+/* Unpublishes a socket, ends its parked calls, and closes it, with RST if so asked. Not under a lane's lock.
+ * False when another caller already has. */
+bool registry_close(struct registry *registry, struct waiter *waiter, struct socket *socket, bool reset);
+
+/* A number of the sockets' own sequence, for something else that is to have an id. */
+uint64_t registry_take_number(struct registry *registry);
 
 /* References to at most `count` sockets with a number above `after`, oldest first. Returns how many. */
 size_t registry_list(struct registry *registry, uint64_t after, struct socket **out, size_t count);

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "daemon/sockets/cleanup.h"
+#include "daemon/sockets/session.h"
 
 struct socket *socket_new(int fd, int family, int type, int protocol)
 {
@@ -71,6 +72,7 @@ void socket_release(struct socket *socket)
         for (int direction = 0; direction < DIRECTION_COUNT; direction++)
                 pthread_mutex_destroy(&socket->lanes[direction].lock);
         account_give_back(socket->owner, RESOURCE_BYTES, socket->unread.capacity);
+        session_release(socket->session);
         free(socket->unread.bytes);
         free(socket);
 }

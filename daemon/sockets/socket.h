@@ -11,6 +11,7 @@
 
 enum { LABEL_SIZE = 128 };
 
+struct session;
 struct wait;
 
 enum direction { DIRECTION_RECEIVE, DIRECTION_SEND, DIRECTION_COUNT };
@@ -36,7 +37,8 @@ struct socket {
         int fd, family, type, protocol;
         char label[LABEL_SIZE];
         struct timespec created;
-        struct account *owner; /* NULL: nobody in particular */
+        struct account *owner;   /* NULL: nobody in particular */
+        struct session *session; /* a reference; NULL: none */
 
         _Atomic unsigned references;
         _Atomic bool closed;                         /* its id is gone; calls end with ECANCELED */

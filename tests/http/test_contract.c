@@ -11,7 +11,7 @@ enum { OPERATIONS_MAX = 64, MAX_SOCKETS = 4 };
 
 struct operation {
         char method[8], path[128]; /* with an unknown id */
-        bool has_id;
+        bool has_id, is_of_session;
         const json_t *responses; /* as long as the scenario lasts */
 };
 
@@ -33,6 +33,7 @@ static void operation_add(const char *path, const char *method, const json_t *re
         for (size_t i = 0; i < sizeof operation->method - 1 && method[i]; i++)
                 operation->method[i] = (char)toupper((unsigned char)method[i]);
         operation->has_id = mark != NULL;
+        operation->is_of_session = mark && strncmp(path, "/v1/sessions/", 13) == 0;
         operation->responses = responses;
 }
 
@@ -82,7 +83,7 @@ static const struct provocation {
                 .type = "text/plain" },
 };
 
-/* Operations with an id are called on a socket that is there. */
+/* Operations with an id are called on a socket, or a session, that is there. */
 static char *operation_path(const struct operation *operation, const char *id, const char *query)
 {
         char *path = NULL;
@@ -93,10 +94,21 @@ static char *operation_path(const struct operation *operation, const char *id, c
         return path;
 }
 
+static const char *subject_make(struct stage *stage, const struct operation *operation)
+{
+        return operation->is_of_session ? text_at(post(stage, 201, "/v1/sessions", ""), "id")
+                                        : make(stage, "{'family':'AF_INET','type':'SOCK_DGRAM'}");
+}
+
+static void subject_drop(struct stage *stage, const struct operation *operation, const char *id)
+{
+        drop(stage, 204, "/v1/%s/%s", operation->is_of_session ? "sessions" : "sockets", id);
+}
+
 static void provoke(struct stage *stage, const struct provocation *way, const struct operation *operation)
 {
-        const struct reply *const made = post(stage, 201, "/v1/sockets", "");
-        char *const path = operation_path(operation, text_at(made, "id"), way->query);
+        const char *const id = subject_make(stage, operation);
+        char *const path = operation_path(operation, id, way->query);
         const struct request request = {
                 .method = way->method ? way->method : operation->method,
                 .path = path,
@@ -107,7 +119,7 @@ static void provoke(struct stage *stage, const struct provocation *way, const st
         struct client *const client = way->no_token ? stage->over_tcp : stage->client;
         expect_problem(stage_keep(stage, exchange(client, &request)), way->status, NULL);
         free(path);
-        drop(stage, 204, "/v1/sockets/%s", text_at(made, "id"));
+        subject_drop(stage, operation, id);
 }
 
 static void play_provocation(struct stage *stage, const void *row)
@@ -159,7 +171,7 @@ static void too_large(struct stage *stage)
                 const struct operation *const operation = &operations.rows[i];
                 if (!may_answer(operation, "413"))
                         continue;
-                const char *const id = make(stage, "{'family':'AF_INET','type':'SOCK_DGRAM'}");
+                const char *const id = subject_make(stage, operation);
                 char *const path = operation_path(operation, id, NULL);
                 const bool is_raw = strcmp(operation->method, "PUT") == 0;
                 const struct request request = {
@@ -170,7 +182,7 @@ static void too_large(struct stage *stage)
                         .raw_size = SIZE,
                 };
                 expect_problem(stage_keep(stage, exchange(stage->client, &request)), 413, NULL);
-                drop(stage, 204, "/v1/sockets/%s", id);
+                subject_drop(stage, operation, id);
                 free(path);
         }
         free(body);

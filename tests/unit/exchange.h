@@ -206,16 +206,19 @@ static inline bool exchange_open(void)
 {
         exchange_service.registry = registry_new(100);
         exchange_service.waiter = waiter_new(256);
+        exchange_service.sessions = sessions_new(exchange_service.registry, exchange_service.waiter);
         exchange_service.default_timeout_ms = 30000;
         exchange_service.max_timeout_ms = 60000;
         exchange_service.max_body_size = 1 << 20;
-        return exchange_service.registry != NULL && exchange_service.waiter != NULL;
+        return exchange_service.registry != NULL && exchange_service.waiter != NULL &&
+               exchange_service.sessions != NULL;
 }
 
 static inline void exchange_close(void)
 {
         waiter_shut_down(exchange_service.waiter);
         background_stop(now_ns() + 20000000000);
+        sessions_free(exchange_service.sessions);
         waiter_free(exchange_service.waiter);
         registry_free(exchange_service.registry);
 }

@@ -102,20 +102,28 @@ static bool find_session(struct call *call, const char *id)
         return false;
 }
 
-/* Its id stands in the path, or in a parameter. */
-static struct result unknown_session(struct call *call, const char *parameter)
+/* Its id stands in the path, or in a parameter. Returns false. */
+static bool fail_session(struct call *call, const char *parameter)
 {
         struct problem problem = { 0 };
         problem_set(
                 &problem, PROBLEM_UNKNOWN_SESSION, parameter, "there is no such session; it may have ended");
         keep_problem(call, &problem);
         call->result.kind = RESULT_UNKNOWN;
+        return false;
+}
+
+struct result call_session_gone(struct call *call)
+{
+        fail_session(call, NULL);
         return call->result;
 }
 
 struct result call_join_session(struct call *call, const struct text *id)
 {
-        return id->bytes == NULL || find_session(call, id->bytes) ? DONE : unknown_session(call, "session");
+        if (id->bytes == NULL || find_session(call, id->bytes) || fail_session(call, "session"))
+                return DONE;
+        return call->result;
 }
 
 bool call_begin(struct call *call, struct service *service, const struct operation *operation, const char *id)
@@ -136,7 +144,7 @@ bool call_begin(struct call *call, struct service *service, const struct operati
         if (!operation_has_id(operation))
                 return true;
         if (operation_is_of_sessions(operation))
-                return find_session(call, id) || unknown_session(call, NULL).kind == RESULT_DONE;
+                return find_session(call, id) || fail_session(call, NULL);
         call->socket = registry_find(service->registry, id);
         if (call->socket != NULL && call_reaches(call, call->socket))
                 return true;

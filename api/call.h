@@ -100,6 +100,9 @@ bool call_reaches_session(const struct call *call, const struct session *session
  * keeps it in the call. RESULT_UNKNOWN with a problem when it is not the caller's. */
 struct result call_join_session(struct call *call, const struct text *id);
 
+/* For run functions: the session of the path has ended meanwhile. */
+struct result call_session_gone(struct call *call);
+
 /* The id of a socket or session, in the call's arena. */
 struct text id_text(struct call *call, uint64_t number);
 

@@ -8,6 +8,7 @@
 
 #include "daemon/sockets/capability.h"
 #include "daemon/sockets/cleanup.h"
+#include "daemon/sockets/netns.h"
 #include "daemon/sockets/option.h"
 #include "daemon/sockets/policy.h"
 
@@ -94,6 +95,24 @@ struct result guarded_socket(struct call *call, int family, int type, int protoc
 {
         struct deed deed = deed_of_socket(family, type, protocol);
         return permit(call, &deed);
+}
+
+/* AF_PACKET's protocols are in network order for the kernel, and in the host's for everybody else.
+ * seccomp: socket */
+struct result guarded_open(struct call *call, const char *netns, int family, int type, int protocol, int *fd)
+{
+        const int number = family == AF_PACKET ? htons((uint16_t)protocol) : protocol;
+        struct deed deed = { .kind = DEED_NETNS,
+                .risk = RISK_SOME,
+                .family = family,
+                .type = deed_of_socket(family, type, protocol).type,
+                .netns = netns };
+        TRY(guarded_socket(call, family, type, protocol));
+        if (netns[0] == '\0')
+                return capability_explain(
+                        check("socket", *fd = socket(family, type, number)), 0, 0, family, type);
+        TRY(permit(call, &deed));
+        return capability_explain(netns_socket(netns, family, type, number, fd), 0, 0, family, type);
 }
 
 /* seccomp: bind */

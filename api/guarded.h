@@ -10,6 +10,9 @@
 /* Whether such a socket may be made. */
 struct result guarded_socket(struct call *call, int family, int type, int protocol);
 
+/* Opens a socket, in a network namespace unless that is ""; *fd is the caller's. */
+struct result guarded_open(struct call *call, const char *netns, int family, int type, int protocol, int *fd);
+
 struct result guarded_bind(struct call *call, int fd, const struct address *address);
 
 /* A socket that is not bound gets a port with that, and is judged as if it were bound to it. */

@@ -5,20 +5,21 @@
 #include "api/guarded.h"
 #include "api/policy_json.h"
 #include "api/record.h"
+#include "daemon/sockets/netns.h"
 
 /* No constant has this number. */
 enum { ABSENT = INT32_MIN, WHO_MAX = ACCOUNT_NAME_SIZE - 1 };
 
 static const struct field policy_explain_request_rows[] = {
         FIELD(struct policy_explain_request, operation,
-                "What is to be done: socket, bind, connect, accept, send, join, device or option.",
+                "What is to be done: socket, bind, connect, accept, send, join, device, option or netns.",
                 .required = true,
                 .schema =
                         "{\"type\":\"string\",\"enum\":[\"socket\",\"bind\",\"connect\",\"accept\",\"send\","
-                        "\"join\",\"device\",\"option\"]}",
+                        "\"join\",\"device\",\"option\",\"netns\"]}",
                 .example = "\"connect\""),
         FIELD(struct policy_explain_request, address,
-                "With or from which address; of join, the group. socket, device and option have none.",
+                "With or from which address; of join, the group. socket, device, option and netns have none.",
                 .example = "\"10.0.0.1:80\""),
         FIELD(struct policy_explain_request, family,
                 "The socket's family. Absent: that of the address, else AF_INET.", .names = &family_names,
@@ -28,6 +29,9 @@ static const struct field policy_explain_request_rows[] = {
         FIELD(struct policy_explain_request, protocol, "Of socket: its protocol.", .names = &protocol_names),
         FIELD(struct policy_explain_request, option, "Of option: its name, or LEVEL:NUMBER."),
         FIELD(struct policy_explain_request, device, "Of device: the network interface."),
+        FIELD(struct policy_explain_request, netns,
+                "Of netns: the network namespace, by its name or the number of a process.",
+                .max = NETNS_NAME_SIZE - 1),
         FIELD(struct policy_explain_request, token,
                 "Who does it. Absent: who asks; others are for administrators to name.", .max = WHO_MAX),
         FIELD(struct policy_explain_request, policy,
@@ -104,6 +108,15 @@ static struct result read_device(
         return DONE;
 }
 
+static struct result read_netns(
+        struct call *call, const struct policy_explain_request *request, struct deed *deed)
+{
+        deed->netns = request->netns.bytes;
+        return request->netns.size > 0 && netns_name_is_sound(deed->netns)
+                       ? DONE
+                       : call_unsound(call, "netns", "netns: must be a name, or the number of a process");
+}
+
 static struct result read_deed(
         struct call *call, const struct policy_explain_request *request, struct deed *deed)
 {
@@ -126,6 +139,8 @@ static struct result read_deed(
                 return read_option(call, request, deed);
         if (kind == DEED_DEVICE)
                 return read_device(call, request, deed);
+        if (kind == DEED_NETNS)
+                return read_netns(call, request, deed);
         return request->address.given ? DONE : call_unsound(call, "address", "address: is missing");
 }
 

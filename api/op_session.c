@@ -49,8 +49,6 @@ static const struct field session_page_rows[] = {
 const struct fields session_page_fields =
         FIELDS(struct session_page, session_page_rows, .title = "SessionPage");
 
-static const struct result GONE = { .kind = RESULT_UNKNOWN, .detail = "the session has ended" };
-
 static void describe(struct call *call, const struct session *session, struct session_object *out)
 {
         const struct lease lease = session_lease(call->service->sessions, session);
@@ -120,7 +118,7 @@ struct result run_session_renew(
         struct call *call, const struct session_renew_request *request, struct session_object *reply)
 {
         if (!session_renew(call->service->sessions, call->session, request->ttl_ms))
-                return GONE;
+                return call_session_gone(call);
         describe(call, call->session, reply);
         return DONE;
 }
@@ -130,5 +128,5 @@ struct result run_session_delete(
 {
         (void)request;
         (void)reply;
-        return session_end(call->service->sessions, call->session) ? DONE : GONE;
+        return session_end(call->service->sessions, call->session) ? DONE : call_session_gone(call);
 }

@@ -1,16 +1,14 @@
 /* op_socket.c: the life of sockets: making, binding, listening, accepting, connecting, closing, showing. */
 #include <inttypes.h>
-#include <linux/sockios.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 
 #include "api/call.h"
 #include "api/guarded.h"
+#include "api/netns_json.h"
 #include "api/option_json.h"
 #include "api/record.h"
-#include "daemon/sockets/capability.h"
+#include "api/socket_object.h"
 #include "daemon/sockets/cleanup.h"
 
 /* No constant has this number. */
@@ -44,6 +42,11 @@ static const struct field socket_create_request_rows[] = {
         FIELD(struct socket_create_request, connect, "The peer to connect to."),
         LABEL_FIELD(struct socket_create_request),
         SESSION_FIELD(struct socket_create_request),
+        FIELD(struct socket_create_request, netns,
+                "The network namespace to open it in: a name in /run/netns, or the number of a process. "
+                "Needs "
+                "CAP_SYS_ADMIN. Absent: the daemon's own.",
+                .schema = "{\"type\":[\"string\",\"integer\"]}", .example = "\"client\""),
 };
 const struct fields socket_create_request_fields =
         FIELDS(struct socket_create_request, socket_create_request_rows);
@@ -115,43 +118,6 @@ static const struct field socket_shutdown_request_rows[] = {
 const struct fields socket_shutdown_request_fields =
         FIELDS(struct socket_shutdown_request, socket_shutdown_request_rows);
 
-static const struct field socket_object_rows[] = {
-        FIELD(struct socket_object, id, "Its id; never used again.", .example = "\"0q8k3zt-1\""),
-        FIELD(struct socket_object, family, "SO_DOMAIN.", .names = &family_names, .example = "\"AF_INET\""),
-        FIELD(struct socket_object, type, "SO_TYPE.", .names = &type_names, .example = "\"SOCK_STREAM\""),
-        FIELD(struct socket_object, protocol, "SO_PROTOCOL.", .schema = "{\"type\":[\"string\",\"integer\"]}",
-                .example = "\"IPPROTO_TCP\""),
-        FIELD(struct socket_object, state,
-                "created, bound, listening, connecting, connected, or disconnected, as the kernel has it "
-                "now.",
-                .schema = "{\"type\":\"string\",\"enum\":[\"created\",\"bound\",\"listening\",\"connecting\","
-                          "\"connected\","
-                          "\"disconnected\"]}",
-                .example = "\"listening\""),
-        FIELD(struct socket_object, tcp_state, "TCP's own state; null for other sockets.",
-                .names = &tcp_state_names, .nullable = true, .example = "\"TCP_LISTEN\""),
-        FIELD(struct socket_object, local, "Its address; null when it has none.", .nullable = true,
-                .example = "{\"family\":\"AF_INET\",\"host\":\"127.0.0.1\",\"port\":41803}"),
-        FIELD(struct socket_object, peer, "The peer's address; null when it has none.", .nullable = true,
-                .example = "null"),
-        FIELD(struct socket_object, parent, "The listener that it was accepted from.", .nullable = true,
-                .example = "null"),
-        FIELD(struct socket_object, label, "The name that it was given.", .nullable = true,
-                .example = "\"server\""),
-        FIELD(struct socket_object, owner, "Who made it.", .nullable = true, .example = "\"owner\""),
-        FIELD(struct socket_object, session, "The session that it ends with.", .nullable = true,
-                .example = "null"),
-        FIELD(struct socket_object, created, "When it was made.",
-                .example = "\"2026-01-01T00:00:00.000000000Z\""),
-        FIELD(struct socket_object, receive_queue, "Bytes received and not read yet (SIOCINQ)."),
-        FIELD(struct socket_object, send_queue, "Bytes sent and not acknowledged yet (SIOCOUTQ)."),
-        FIELD(struct socket_object, received_bytes, "Bytes taken from the kernel so far."),
-        FIELD(struct socket_object, sent_bytes, "Bytes that the kernel took so far."),
-        FIELD(struct socket_object, parked, "Calls that wait on it."),
-};
-const struct fields socket_object_fields =
-        FIELDS(struct socket_object, socket_object_rows, .title = "Socket");
-
 /* Lists of records whose schema has a name. */
 #define SOCKET_LIST "{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/Socket\"}}"
 
@@ -181,49 +147,6 @@ static struct result session_ended(const struct call *call)
                 .detail = "the session ended meanwhile" };
 }
 
-/* AF_PACKET's protocols are in network order for the kernel, and in the host's for everybody else. */
-static int protocol_number(int family, int protocol)
-{
-        return family == AF_PACKET ? htons((uint16_t)protocol) : protocol;
-}
-
-/* IPPROTO_ names are the internet families' own. */
-static json_t *protocol_json(const struct socket *socket)
-{
-        const bool internet = socket->family == AF_INET || socket->family == AF_INET6;
-        const int number = protocol_number(socket->family, socket->protocol);
-        return internet ? encode_constant(&protocol_names, false, number) : json_integer(number);
-}
-
-static void describe(struct call *call, struct socket *socket, struct socket_object *out)
-{
-        struct socket_status status;
-        socket_status_read(socket, &status);
-        *out = (struct socket_object){
-                .id = id_text(call, socket->number),
-                .family = socket->family,
-                .type = socket->type,
-                .protocol.json = protocol_json(socket),
-                .state = { status.state, strlen(status.state) },
-                .tcp_state = status.tcp_state,
-                .local = status.local,
-                .peer = status.peer,
-                .label = { socket->label[0] == '\0' ? NULL : socket->label, strlen(socket->label) },
-                .created.time = socket->created,
-                .receive_queue = status.receive_queue,
-                .send_queue = status.send_queue,
-                .received_bytes = socket->received_bytes,
-                .sent_bytes = socket->sent_bytes,
-                .parked = (int)status.parked,
-        };
-        if (socket->owner != NULL)
-                out->owner = (struct text){ socket->owner->name, strlen(socket->owner->name) };
-        if (socket->parent != 0)
-                out->parent = id_text(call, socket->parent);
-        if (socket->session != NULL)
-                out->session = id_text(call, socket->session->number);
-}
-
 /* Adds it to a list, and releases it. */
 static void append_object(json_t *list, struct socket_object *object)
 {
@@ -247,7 +170,7 @@ static void set_label(struct socket *socket, const struct text *label)
 
 /* A socket of a fresh descriptor, which it takes over; the reservation stays the caller's. What a listener
  * gives belongs to its session. */
-static struct socket *adopt(const struct call *call, int *fd, const struct text *label)
+static struct socket *adopt(const struct call *call, int *fd, const char *netns, const struct text *label)
 {
         struct socket *const socket = socket_new(*fd, int_option(*fd, SO_DOMAIN, AF_UNSPEC),
                 int_option(*fd, SO_TYPE, 0), int_option(*fd, SO_PROTOCOL, 0));
@@ -258,7 +181,13 @@ static struct socket *adopt(const struct call *call, int *fd, const struct text 
         socket->owner = call->caller.account;
         socket->session = session == NULL ? NULL : session_reference(session);
         set_label(socket, label);
-        return socket;
+        if (netns == NULL || netns[0] == '\0')
+                return socket;
+        socket->netns = strdup(netns);
+        if (socket->netns != NULL)
+                return socket;
+        socket_release(socket);
+        return NULL;
 }
 
 /* All that can be said before the connecting, on a socket that nobody else knows yet. */
@@ -287,7 +216,6 @@ static int family_to_make(const struct socket_create_request *request)
                        : AF_INET;
 }
 
-/* seccomp: socket */
 static struct result make(struct call *call, const struct socket_create_request *request)
 {
         if (request->listen.given && request->connect.given)
@@ -296,12 +224,12 @@ static struct result make(struct call *call, const struct socket_create_request 
         TRY(registry_reserve(call->service->registry, call->caller.account, 1));
         call->reserved = 1;
         const int family = family_to_make(request);
-        TRY(guarded_socket(call, family, request->type, request->protocol));
-        fd_auto int fd =
-                socket(family, request->type | TYPE_FLAGS, protocol_number(family, request->protocol));
-        TRY(capability_explain(check("socket", fd), 0, 0, family, request->type));
+        char netns[NETNS_NAME_SIZE];
+        fd_auto int fd = -1;
+        TRY(netns_read(call, &request->netns, netns));
+        TRY(guarded_open(call, netns, family, request->type | TYPE_FLAGS, request->protocol, &fd));
         TRY(prepare(call, request, fd));
-        call->socket = adopt(call, &fd, &request->label);
+        call->socket = adopt(call, &fd, netns, &request->label);
         return call->socket == NULL ? refused("malloc", ENOMEM) : DONE;
 }
 
@@ -318,7 +246,7 @@ struct result run_socket_create(
                 return session_ended(call);
         call->reserved = 0;
         call->created = call->socket->number;
-        describe(call, call->socket, reply);
+        socket_describe(call, call->socket, reply);
         return DONE;
 }
 
@@ -335,8 +263,8 @@ struct result run_socketpair_create(
                 socketpair(request->family, request->type | TYPE_FLAGS, request->protocol, fds)));
         fd_auto int one_fd = fds[0];
         fd_auto int other_fd = fds[1];
-        struct socket *one socket_auto = adopt(call, &one_fd, &request->label);
-        struct socket *other socket_auto = adopt(call, &other_fd, &request->label);
+        struct socket *one socket_auto = adopt(call, &one_fd, NULL, &request->label);
+        struct socket *other socket_auto = adopt(call, &other_fd, NULL, &request->label);
         if (one == NULL || other == NULL)
                 return refused("malloc", ENOMEM);
         if (call->expect != NULL)
@@ -348,7 +276,7 @@ struct result run_socketpair_create(
                 if (!registry_publish(call->service->registry, both[i]))
                         return session_ended(call);
                 call->reserved--;
-                describe(call, both[i], &object);
+                socket_describe(call, both[i], &object);
                 append_object(reply->sockets.json, &object);
         }
         call->created = one->number;
@@ -381,7 +309,7 @@ static bool fill_page(
                 for (size_t i = 0; i < count; i++) {
                         struct socket_object object;
                         if (!full && call_reaches(call, batch[i])) {
-                                describe(call, batch[i], &object);
+                                socket_describe(call, batch[i], &object);
                                 *last = batch[i]->number;
                                 if (matches(request, &object))
                                         append_object(page, &object);
@@ -420,7 +348,7 @@ struct result run_socket_show(
         struct call *call, const struct socket_show_request *request, struct socket_object *reply)
 {
         (void)request;
-        describe(call, call->socket, reply);
+        socket_describe(call, call->socket, reply);
         return DONE;
 }
 
@@ -438,7 +366,7 @@ struct result run_socket_bind(
         struct call *call, const struct socket_bind_request *request, struct socket_object *reply)
 {
         TRY(guarded_bind(call, call->socket->fd, &request->address));
-        describe(call, call->socket, reply);
+        socket_describe(call, call->socket, reply);
         return DONE;
 }
 
@@ -446,7 +374,7 @@ struct result run_socket_listen(
         struct call *call, const struct socket_listen_request *request, struct socket_object *reply)
 {
         TRY(guarded_listen(call, call->socket->fd, request->backlog));
-        describe(call, call->socket, reply);
+        socket_describe(call, call->socket, reply);
         return DONE;
 }
 
@@ -456,10 +384,11 @@ struct result run_socket_accept(
         TRY(registry_reserve(call->service->registry, call->caller.account, 1));
         fd_auto int fd = -1;
         const struct result accepted = guarded_accept(call, call->socket, TYPE_FLAGS, &fd);
-        struct socket *socket socket_auto = fd < 0 ? NULL : adopt(call, &fd, &request->label);
+        struct socket *socket socket_auto =
+                fd < 0 ? NULL : adopt(call, &fd, call->socket->netns, &request->label);
         if (socket == NULL) {
                 registry_unreserve(call->service->registry, call->caller.account, 1);
-                return fd < 0 ? accepted : refused("accept", ENOMEM);
+                return accepted.kind == RESULT_DONE ? refused("accept", ENOMEM) : accepted;
         }
         socket->parent = call->socket->number;
         if (!registry_publish(call->service->registry, socket)) {
@@ -467,7 +396,7 @@ struct result run_socket_accept(
                 return session_ended(call);
         }
         call->created = socket->number;
-        describe(call, socket, reply);
+        socket_describe(call, socket, reply);
         return DONE;
 }
 
@@ -475,7 +404,7 @@ struct result run_socket_connect(
         struct call *call, const struct socket_connect_request *request, struct socket_object *reply)
 {
         TRY(guarded_connect(call, call->socket, &request->address));
-        describe(call, call->socket, reply);
+        socket_describe(call, call->socket, reply);
         return DONE;
 }
 
@@ -484,6 +413,6 @@ struct result run_socket_shutdown(
         struct call *call, const struct socket_shutdown_request *request, struct socket_object *reply)
 {
         TRY(check("shutdown", shutdown(call->socket->fd, request->how)));
-        describe(call, call->socket, reply);
+        socket_describe(call, call->socket, reply);
         return DONE;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon/sockets/cleanup.h"
+#include "daemon/sockets/netns.h"
 #include "daemon/sockets/option.h"
 
 enum { SHOWN_SIZE = 64, PATH_SHOWN = 200 }; /* of what is wrong, in a message */
@@ -24,7 +25,7 @@ const char *decode_name_text(struct decoder *decoder, const char *name, const js
 
 bool decode_deed(struct decoder *decoder, const char *name, const json_t *value, enum deed_kind *out)
 {
-        static const char what[] = "one of socket, bind, connect, accept, send, join, device, option";
+        static const char what[] = "one of socket, bind, connect, accept, send, join, device, option, netns";
         const char *const text = decode_name_text(decoder, name, value, what);
         if (text == NULL)
                 return false;
@@ -181,6 +182,17 @@ static bool read_device(struct reader *reader, json_t *item, void *out)
         return keep_word(reader, text, strlen(text), out);
 }
 
+static bool read_netns(struct reader *reader, json_t *item, void *out)
+{
+        static const char what[] = "a name in /run/netns, or the number of a process";
+        const char *const text = decode_name_text(&reader->decoder, "", item, what);
+        if (text == NULL)
+                return false;
+        if (!netns_name_is_sound(text))
+                return decoder_fail(&reader->decoder, "", "must be %s, not \"%.*s\"", what, SHOWN_SIZE, text);
+        return keep_word(reader, text, strlen(text), out);
+}
+
 static bool number_or_name(const struct names *names, const char *text, size_t size, int *out)
 {
         unsigned number = 0;
@@ -247,6 +259,7 @@ const struct rule_list rule_lists[] = {
         LIST_ROW(abstract, abstracts, struct word, TO_IP, read_word),
         LIST_ROW(option, options, struct option_key, DEED(OPTION), read_option),
         LIST_ROW(device, devices, struct word, DEED(DEVICE), read_device),
+        LIST_ROW(netns, netns, struct word, DEED(NETNS), read_netns),
         LIST_ROW(token, tokens, struct word, ANY_DEED, read_word),
         LIST_ROW(policy, policies, struct word, ANY_DEED, read_word),
 };

@@ -7,7 +7,7 @@
 struct rule_text {
         struct text name;
         struct value allow, deny;
-        struct value family, type, cidr, ports, path, abstract, option, device, token, policy, class;
+        struct value family, type, cidr, ports, path, abstract, option, device, netns, token, policy, class;
 };
 
 /* A reading under way. */

@@ -32,6 +32,7 @@ static const struct field rule_rows[] = {
         LIST_FIELD(abstract),
         LIST_FIELD(option),
         LIST_FIELD(device),
+        LIST_FIELD(netns),
         LIST_FIELD(token),
         LIST_FIELD(policy),
         LIST_FIELD(class),

@@ -15,6 +15,7 @@ struct socket_create_request {
         struct listen_request listen;
         struct address connect;
         struct text label, session;
+        struct value netns;
 };
 struct socket_list_request {
         struct text state;
@@ -116,6 +117,9 @@ struct socket_options_request {
 struct if_nameindex_request {
         char unused;
 };
+struct netns_list_request {
+        char unused;
+};
 struct constant_list_request {
         char unused;
 };
@@ -123,7 +127,7 @@ struct policy_explain_request {
         struct text operation;
         struct address address;
         int family, type, protocol;
-        struct text option, device;
+        struct text option, device, netns;
         struct text token, policy;
 };
 struct session_create_request {
@@ -167,7 +171,7 @@ struct socket_object {
         struct text state;
         int tcp_state;
         struct address local, peer;
-        struct text parent, label, owner, session;
+        struct text parent, label, owner, session, netns;
         struct moment created;
         uint64_t receive_queue, send_queue, received_bytes, sent_bytes;
         int parked;
@@ -237,6 +241,9 @@ struct resolved_address {
 };
 struct interface_page {
         struct value interfaces;
+};
+struct netns_page {
+        struct value netns;
 };
 struct constant_page {
         struct value constants;

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stdint.h>
@@ -15,6 +16,7 @@
 #include <sys/prctl.h>
 
 #include "daemon/log.h"
+#include "daemon/sockets/capability.h"
 
 enum { OPTIMIZE_AS_TREE = 2 };
 
@@ -24,12 +26,14 @@ static const struct rule {
         uint32_t action;
         unsigned argument;
         uint64_t mask, value; /* of the argument; mask 0: of any */
+        unsigned capability;  /* the call is deadly without it; 0: none is needed */
 } rules[] = {
 #define CALL(name) { .call = SCMP_SYS(name), .action = SCMP_ACT_ALLOW },
 #define ALLOWED(name) CALL(name)
 #define DEADLY(name) { .call = SCMP_SYS(name), .action = SCMP_ACT_KILL_PROCESS },
-#define ALLOWED_IF(name, ...) { SCMP_SYS(name), SCMP_ACT_ALLOW, __VA_ARGS__ },
-#define REFUSED_IF(name, ...) { SCMP_SYS(name), SCMP_ACT_ERRNO(EPERM), __VA_ARGS__ },
+#define ALLOWED_IF(name, ...) { SCMP_SYS(name), SCMP_ACT_ALLOW, __VA_ARGS__, 0 },
+#define ABLE_IF(name, needed, ...) { SCMP_SYS(name), SCMP_ACT_ALLOW, __VA_ARGS__, needed },
+#define REFUSED_IF(name, ...) { SCMP_SYS(name), SCMP_ACT_ERRNO(EPERM), __VA_ARGS__, 0 },
 #include "daemon/seccomp.def"
 #include "generated/seccomp.def"
 };
@@ -40,9 +44,11 @@ static int add(scmp_filter_ctx filter, const struct rule *rule)
                 .arg = rule->argument, .op = SCMP_CMP_MASKED_EQ, .datum_a = rule->mask, .datum_b = rule->value
         };
         /* A call that this architecture does not have needs no rule. */
-        return rule->call < 0 ? 0
-                              : seccomp_rule_add_array(
-                                        filter, rule->action, rule->call, rule->mask == 0 ? 0 : 1, &argument);
+        if (rule->call < 0)
+                return 0;
+        if (rule->capability != 0 && !capability_may_have(rule->capability))
+                return seccomp_rule_add_array(filter, SCMP_ACT_KILL_PROCESS, rule->call, 0, NULL);
+        return seccomp_rule_add_array(filter, rule->action, rule->call, rule->mask == 0 ? 0 : 1, &argument);
 }
 
 static int load(scmp_filter_ctx filter)

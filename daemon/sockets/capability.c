@@ -16,6 +16,7 @@ static const struct {
         { "CAP_NET_RAW", CAP_NET_RAW, "needs CAP_NET_RAW, which the daemon lacks" },
         { "CAP_NET_BIND_SERVICE", CAP_NET_BIND_SERVICE,
                 "needs CAP_NET_BIND_SERVICE, which the daemon lacks" },
+        { "CAP_SYS_ADMIN", CAP_SYS_ADMIN, "needs CAP_SYS_ADMIN, which the daemon lacks" },
         { "CAP_NET_BROADCAST", CAP_NET_BROADCAST, "needs CAP_NET_BROADCAST, which the daemon lacks" },
 };
 
@@ -32,6 +33,7 @@ static const struct {
         { "bind", AF_INET6, -1, "CAP_NET_BIND_SERVICE" },
         { "bind", AF_VSOCK, -1, "CAP_NET_BIND_SERVICE" },
         { "bind", AF_NETLINK, -1, "CAP_NET_ADMIN" },
+        { "setns", -1, -1, "CAP_SYS_ADMIN" },
 };
 
 const char *capability_needed(const char *call, int level, int option, int family, int type)
@@ -41,7 +43,8 @@ const char *capability_needed(const char *call, int level, int option, int famil
                 return row ? row->capability : NULL;
         }
         for (size_t i = 0; i < sizeof needs / sizeof *needs; i++)
-                if (strcmp(needs[i].call, call) == 0 && needs[i].family == family &&
+                if (strcmp(needs[i].call, call) == 0 &&
+                        (needs[i].family == -1 || needs[i].family == family) &&
                         (needs[i].type == -1 || needs[i].type == type))
                         return needs[i].capability;
         return NULL;
@@ -63,4 +66,10 @@ struct result capability_explain(struct result result, int level, int option, in
                         !capng_have_capability(CAPNG_EFFECTIVE, capabilities[i].number))
                         result.detail = capabilities[i].detail;
         return result;
+}
+
+/* seccomp: capget */
+bool capability_may_have(unsigned number)
+{
+        return capng_get_caps_process() == 0 && capng_have_capability(CAPNG_PERMITTED, number);
 }

@@ -18,6 +18,7 @@ const char *const deed_names[DEED_COUNT] = {
         [DEED_JOIN] = "join",
         [DEED_DEVICE] = "device",
         [DEED_OPTION] = "option",
+        [DEED_NETNS] = "netns",
 };
 
 enum { TYPE_MASK = 0xf };
@@ -214,6 +215,8 @@ const char *deed_format(const struct deed *deed, char *out, size_t out_size)
         if (deed->kind == DEED_SOCKET)
                 snprintf(end, left, "%s %s", say(&family_names, deed->family, one),
                         say(&type_names, deed->type, other));
+        else if (deed->kind == DEED_NETNS)
+                text_escape(deed->netns, strlen(deed->netns), end, left);
         else if (deed->kind == DEED_DEVICE)
                 text_escape(deed->device, strlen(deed->device), end, left);
         else if (deed->kind == DEED_OPTION)

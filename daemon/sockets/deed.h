@@ -15,6 +15,7 @@ enum deed_kind {
         DEED_JOIN,   /* a multicast group */
         DEED_DEVICE, /* use one network interface alone */
         DEED_OPTION,
+        DEED_NETNS, /* open a socket in another network namespace */
         DEED_COUNT,
 };
 
@@ -34,6 +35,7 @@ struct deed {
         const struct target *target; /* NULL: none */
         int level, option;           /* of an option */
         char device[IF_NAMESIZE];    /* the interface's own name, "" when there is none such */
+        const char *netns;           /* the network namespace's name, or NULL */
         const char *token, *policy;  /* who does it; "" for nobody in particular */
 };
 

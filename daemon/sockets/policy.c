@@ -156,6 +156,11 @@ static bool device_fits(const struct rule *rule, const struct deed *deed)
                (deed->kind == DEED_DEVICE && has_word(&rule->devices, deed->device));
 }
 
+static bool netns_fits(const struct rule *rule, const struct deed *deed)
+{
+        return rule->netns.count == 0 || (deed->kind == DEED_NETNS && has_word(&rule->netns, deed->netns));
+}
+
 /* What is in a class is only allowed by a rule that names it. */
 static bool classes_fit(const struct rule *rule, unsigned classes)
 {
@@ -169,7 +174,8 @@ static bool fits(const struct rule *rule, const struct deed *deed, unsigned clas
         return (rule->deeds >> deed->kind & 1) != 0 && classes_fit(rule, classes) &&
                has_number(&rule->families, family) && has_number(&rule->types, deed->type) &&
                place_fits(rule, deed->target) && option_fits(rule, deed) && device_fits(rule, deed) &&
-               has_word(&rule->tokens, deed->token) && has_word(&rule->policies, deed->policy);
+               netns_fits(rule, deed) && has_word(&rule->tokens, deed->token) &&
+               has_word(&rule->policies, deed->policy);
 }
 
 static const struct rule *find(const struct policy *policy, const struct deed *deed, unsigned classes)

@@ -45,7 +45,7 @@ struct rule {
         struct list ports;            /* of struct port_range */
         struct list paths, abstracts; /* of struct word: beginnings */
         struct list options;          /* of struct option_key */
-        struct list devices;          /* of struct word */
+        struct list devices, netns;   /* of struct word */
         struct list tokens, policies; /* of struct word */
 };
 

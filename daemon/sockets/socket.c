@@ -73,6 +73,7 @@ void socket_release(struct socket *socket)
                 pthread_mutex_destroy(&socket->lanes[direction].lock);
         account_give_back(socket->owner, RESOURCE_BYTES, socket->unread.capacity);
         session_release(socket->session);
+        free(socket->netns);
         free(socket->unread.bytes);
         free(socket);
 }

@@ -39,6 +39,7 @@ struct socket {
         struct timespec created;
         struct account *owner;   /* NULL: nobody in particular */
         struct session *session; /* a reference; NULL: none */
+        char *netns;             /* the socket's own: where it was opened; NULL: where the daemon is */
 
         _Atomic unsigned references;
         _Atomic bool closed;                         /* its id is gone; calls end with ECANCELED */

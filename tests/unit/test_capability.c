@@ -46,6 +46,7 @@ static void knows_what_calls_need(void **state)
         assert_string_equal(capability_needed("bind", 0, 0, AF_INET6, SOCK_STREAM), "CAP_NET_BIND_SERVICE");
         assert_string_equal(
                 capability_needed("setsockopt", IPPROTO_IP, IP_TRANSPARENT, 0, 0), "CAP_NET_ADMIN");
+        assert_string_equal(capability_needed("setns", 0, 0, AF_INET, SOCK_STREAM), "CAP_SYS_ADMIN");
         assert_null(capability_needed("socket", 0, 0, AF_INET, SOCK_STREAM));
         assert_null(capability_needed("bind", 0, 0, AF_UNIX, SOCK_STREAM));
         assert_null(capability_needed("setsockopt", 1, 9999, 0, 0));

@@ -1,8 +1,10 @@
 /* test_seccomp.c: what the filter of a daemon that serves lets through; each row in a process of its own. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <netdb.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -13,6 +15,7 @@
 #include <unistd.h>
 
 #include "daemon/seccomp.h"
+#include "daemon/sockets/capability.h"
 #include "tests/unit/rows.h"
 
 enum { ATTEMPT_TIMEOUT_S = 30, NO_FILTER = 255, PAGE_SIZE = 4096 };
@@ -120,10 +123,27 @@ static long leave_namespace(void)
         return syscall(SYS_unshare, 0);
 }
 
+/* The kernel then finds that the descriptor is none. */
+static long enter_network(void)
+{
+        return setns(-1, CLONE_NEWNET);
+}
+
+static long enter_mounts(void)
+{
+        return setns(-1, CLONE_NEWNS);
+}
+
+static long enter_anything(void)
+{
+        return setns(-1, 0);
+}
+
 static const struct attempt {
         const char *name;
         long (*make)(void);
         int error, signal;
+        enum { ANYBODY, ABLE, UNABLE } who; /* with CAP_SYS_ADMIN, without it */
 } rows[] = {
         { "a thread is started", start_thread, .error = 0 },
         { "a socket is opened", open_socket, .error = 0 },
@@ -142,16 +162,29 @@ static const struct attempt {
         { "a mount", mount_root, .signal = SIGSYS },
         { "another user", become_root, .signal = SIGSYS },
         { "another namespace", leave_namespace, .signal = SIGSYS },
+        { "another network", enter_network, .error = EBADF, .who = ABLE },
+        { "another network, unable", enter_network, .signal = SIGSYS, .who = UNABLE },
+        { "another namespace's mounts", enter_mounts, .error = ENOSYS, .who = ABLE },
+        { "another namespace of any kind", enter_anything, .error = ENOSYS, .who = ABLE },
 };
+
+static bool drop_capabilities(void)
+{
+        struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+        static const struct __user_cap_data_struct none[2];
+        return syscall(SYS_capset, &header, none) == 0;
+}
 
 static void play(void **state)
 {
         const struct attempt *const row = *state;
+        if (row->who == ABLE && !capability_may_have(CAP_SYS_ADMIN))
+                skip();
         const pid_t child = fork();
         assert_return_code(child, errno);
         if (child == 0) {
                 alarm(ATTEMPT_TIMEOUT_S);
-                if (!seccomp_install())
+                if ((row->who == UNABLE && !drop_capabilities()) || !seccomp_install())
                         _exit(NO_FILTER);
                 errno = 0;
                 _exit(row->make() >= 0 ? 0 : errno);

@@ -80,7 +80,7 @@ static void renews(void **state)
         assert_true(session_renew(exchange_service.sessions, session, 0));
         const struct lease second = session_lease(exchange_service.sessions, session);
         assert_int_equal(second.ttl_ms, 2 * LONG_MS + 999);
-        assert_true(second.deadline_ns - first.deadline_ns >= (LONG_MS + 999) * (int64_t)1000000);
+        assert_true(second.deadline_ns - first.deadline_ns >= (int64_t)(LONG_MS + 999) * 1000000);
         assert_in_range(second.expires.tv_nsec, 0, 999999999);
         assert_in_range(second.expires.tv_sec - first.expires.tv_sec, LONG_MS / 1000, LONG_MS / 1000 + 30);
         end(session);
@@ -130,7 +130,8 @@ static void expires(void **state)
         (void)state;
         struct scene scene;
         struct exchange exchange;
-        struct session *const renewed = add(NULL, TTL_MIN_MS), *const session = add(NULL, 2 * TTL_MIN_MS);
+        struct session *const renewed = add(NULL, TTL_MIN_MS), *const session =
+                                                                       add(NULL, (int64_t)2 * TTL_MIN_MS);
         scene_set(&scene, AF_UNIX, SOCK_STREAM);
         scene.socket->session = session_reference(session);
         session->sockets++;

@@ -29,7 +29,7 @@ static const struct field common_rows[] = {
 
 const struct fields common_fields = FIELDS(struct common, common_rows);
 
-/* What an operation has of them: all, all but the timeout, or none. */
+/* What an operation has of them: all, all but the timeout, or, with nothing to be refused by, none. */
 static const struct fields no_wait_fields = {
         .rows = common_rows + 1, .count = 1, .size = sizeof(struct common)
 };
@@ -41,7 +41,8 @@ static const struct fields *common_of(const struct operation *operation)
 {
         if (operation->turn != TURN_NONE)
                 return &common_fields;
-        return operation->method == METHOD_POST ? &no_wait_fields : &no_common_fields;
+        const bool calls = operation->method == METHOD_POST && operation->system_call[0] != '\0';
+        return calls ? &no_wait_fields : &no_common_fields;
 }
 
 bool common_applies(const struct operation *operation, const struct field *field)

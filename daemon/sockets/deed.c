@@ -215,7 +215,7 @@ const char *deed_format(const struct deed *deed, char *out, size_t out_size)
         if (deed->kind == DEED_SOCKET)
                 snprintf(end, left, "%s %s", say(&family_names, deed->family, one),
                         say(&type_names, deed->type, other));
-        else if (deed->kind == DEED_NETNS)
+        else if (deed->kind == DEED_NETNS && deed->netns != NULL)
                 text_escape(deed->netns, strlen(deed->netns), end, left);
         else if (deed->kind == DEED_DEVICE)
                 text_escape(deed->device, strlen(deed->device), end, left);

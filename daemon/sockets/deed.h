@@ -35,7 +35,7 @@ struct deed {
         const struct target *target; /* NULL: none */
         int level, option;           /* of an option */
         char device[IF_NAMESIZE];    /* the interface's own name, "" when there is none such */
-        const char *netns;           /* the network namespace's name, or NULL */
+        const char *netns;           /* the network namespace's name; of DEED_NETNS */
         const char *token, *policy;  /* who does it; "" for nobody in particular */
 };
 

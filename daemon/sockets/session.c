@@ -129,17 +129,16 @@ static void *expire(void *context)
 }
 
 /* With the first session: most daemons never have one. Signals are for the main thread. Needs the lock. */
-static int start(struct sessions *sessions)
+static bool start(struct sessions *sessions)
 {
         sigset_t all, before;
         if (sessions->started)
-                return 0;
+                return true;
         sigfillset(&all);
         pthread_sigmask(SIG_SETMASK, &all, &before);
-        const int error = pthread_create(&sessions->thread, NULL, expire, sessions);
+        sessions->started = pthread_create(&sessions->thread, NULL, expire, sessions) == 0;
         pthread_sigmask(SIG_SETMASK, &before, NULL);
-        sessions->started = error == 0;
-        return error;
+        return sessions->started;
 }
 
 struct sessions *sessions_new(struct registry *registry, struct waiter *waiter)
@@ -215,12 +214,11 @@ struct result sessions_add(struct sessions *sessions, struct account *owner, int
         if (count_of(sessions, owner) >= SESSIONS_EACH)
                 return (struct result){ .kind = RESULT_QUOTA,
                         .detail = "there are as many sessions of yours as there may be" };
-        const int error = start(sessions);
-        if (error != 0)
-                return refused("clone", error);
-        struct session *const session = session_new(sessions->registry, owner, ttl_ms, label);
+        struct session *const session =
+                start(sessions) ? session_new(sessions->registry, owner, ttl_ms, label) : NULL;
         if (session == NULL)
-                return refused("malloc", ENOMEM);
+                return (struct result){ .kind = RESULT_QUOTA,
+                        .detail = "the daemon has no memory or no thread left for this" };
         *sessions->end = session;
         sessions->end = &session->next;
         pthread_cond_signal(&sessions->changed);

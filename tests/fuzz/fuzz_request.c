@@ -152,7 +152,8 @@ static void check_reply(const struct call_reply *reply)
         HOLDS(known && (reply->media != NULL || reply->status == 204));
         check_header(reply->members);
         check_header(reply->location);
-        HOLDS(reply->location[0] == '\0' || strncmp(reply->location, "/v1/sockets/", 12) == 0);
+        HOLDS(reply->location[0] == '\0' || strncmp(reply->location, "/v1/sockets/", 12) == 0 ||
+                strncmp(reply->location, "/v1/sessions/", 13) == 0);
         if (reply->media == NULL || strstr(reply->media, "json") == NULL)
                 return;
         json_auto_t *json = json_loadb((const char *)reply->body, reply->size, JSON_REJECT_DUPLICATES, NULL);

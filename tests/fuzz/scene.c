@@ -141,11 +141,21 @@ static void close_socket(struct socket *socket)
         socket_release(socket);
 }
 
+static void end_sessions(void)
+{
+        struct session *session;
+        while (sessions_list(scene_service.sessions, 0, &session, 1) > 0) {
+                session_end(scene_service.sessions, session);
+                session_release(session);
+        }
+}
+
 void scene_clean(void)
 {
         struct socket *left[SOCKETS_MOST];
         while (peer_count > 0)
                 end_reset(&peers[--peer_count]);
+        end_sessions();
         const size_t count = registry_list(scene_service.registry, 0, left, SOCKETS_MOST);
         for (size_t i = 0; i < count; i++)
                 close_socket(left[i]);

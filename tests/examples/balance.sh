@@ -3,26 +3,24 @@
 . "$(dirname "$0")/common.sh"
 
 servers=4 clients=80
-reuse='"options":[{"level":"SOL_SOCKET","option":"SO_REUSEPORT","value":true}]'
-make first "{\"bind\":\"127.0.0.1:0\",$reuse,\"listen\":{\"backlog\":512}}"
+listener() { # listener PORT
+        make "{\"bind\":\"127.0.0.1:$1\",\"listen\":true,
+               \"options\":[{\"level\":\"SOL_SOCKET\",\"option\":\"SO_REUSEPORT\",\"value\":true}]}"
+}
+first=$(listener 0)
 port=$(port_of "$first")
 group=$first
-for _ in $(seq 2 $servers); do
-        make next "{\"bind\":\"127.0.0.1:$port\",$reuse,\"listen\":{\"backlog\":512}}"
-        group="$group $next"
-done
+for _ in $(seq 2 $servers); do group="$group $(listener "$port")"; done
 
-# All clients connect in one batch, and are closed with what the listeners accept.
-steps=$(jq -n --argjson clients $clients --arg to "127.0.0.1:$port" \
-        '[range($clients) | {path: "/v1/sockets", body: {connect: $to, label: "client"}}]')
-post /v1/batch "{\"steps\":$steps}" | jq -e '.failed == null' >/dev/null
-for id in $(api GET '/v1/sockets?label=client&limit=1000' | jq -r '.sockets[].id'); do made="$made $id"; done
+# All clients in one batch.
+jq -n --argjson clients $clients --arg to "127.0.0.1:$port" --arg session "$session" \
+        '{steps: [range($clients) | {path: "/v1/sockets", body: {connect: $to, $session}}]}' |
+        sockwright_curl --json @- "$sockwright_url/v1/batch" | jq -e '.failed == null' >/dev/null
 
 all=0
 for server in $group; do
         accepted=0
-        while id=$(post "/v1/sockets/$server/accept" '{"timeout_ms":0}' | jq -er .id); do
-                made="$made $id"
+        while post "/v1/sockets/$server/accept" '{"timeout_ms":0}' | jq -e .id >/dev/null; do
                 accepted=$((accepted + 1))
         done
         echo "listener $server has $accepted of $clients"

@@ -3,7 +3,7 @@
 . "$(dirname "$0")/common.sh"
 
 work=$(mktemp -d)
-trap 'close_all; rm -rf "$work"' EXIT
+trap 'end; rm -rf "$work"' EXIT
 
 # A server, a client, what was accepted; then a message there and back 11 times, and both ends closed.
 jq -n '[
@@ -18,10 +18,9 @@ jq -n '[
 
 # The same as lines of curl, once the three ids are known.
 run_requests() {
-        make server '{"bind":"127.0.0.1:0","listen":true}'
-        make near "{\"connect\":\"127.0.0.1:$(port_of "$server")\"}"
-        far=$(post "/v1/sockets/$server/accept" | jq -er .id)
-        made=
+        server=$(make '{"bind":"127.0.0.1:0","listen":true}')
+        near=$(make "{\"connect\":\"127.0.0.1:$(port_of "$server")\"}")
+        far=$(accept "$server")
         jq -r --arg server "$server" --arg near "$near" --arg far "$far" --arg url "$sockwright_url" '
                 .[3:][] | (.path | gsub("{server/id}"; $server) | gsub("{near/id}"; $near) | gsub("{far/id}"; $far)) as $path
                 | "next\nurl = \"\($url)\($path)\"\nrequest = \"\(.method // "POST")\"\noutput = /dev/null\nfail\nsilent"

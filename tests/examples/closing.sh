@@ -2,15 +2,11 @@
 # closing.sh: what a peer sees of a half-close, and of a reset.
 . "$(dirname "$0")/common.sh"
 
-make server '{"bind":"127.0.0.1:0","listen":true}'
+server=$(make '{"bind":"127.0.0.1:0","listen":true}')
 port=$(port_of "$server")
-connect() { # sets near and far
-        make near "{\"connect\":\"127.0.0.1:$port\"}"
-        far=$(post "/v1/sockets/$server/accept" | jq -er .id)
-        made="$made $far"
-}
 
-connect
+near=$(make "{\"connect\":\"127.0.0.1:$port\"}")
+far=$(accept "$server")
 post "/v1/sockets/$near/send" '{"text":"last words"}' >/dev/null
 post "/v1/sockets/$near/shutdown" '{"how":"SHUT_WR"}' >/dev/null
 reply=$(post "/v1/sockets/$far/recv" '{"until":"eof"}')
@@ -20,7 +16,8 @@ post "/v1/sockets/$far/send" '{"text":"answer"}' >/dev/null
 check 'the other direction still works' \
         "$(post "/v1/sockets/$near/recv" '{"size":100}' | jq -r '.data | @base64d')" answer
 
-connect
+near=$(make "{\"connect\":\"127.0.0.1:$port\"}")
+far=$(accept "$server")
 api DELETE "/v1/sockets/$near?reset=true"
 check 'after a reset recv says' "$(post "/v1/sockets/$far/recv" '{"size":1}' | jq -r .errno)" ECONNRESET
 check 'and then send' "$(post "/v1/sockets/$far/send" '{"text":"x"}' | jq -r .errno)" EPIPE

@@ -145,6 +145,14 @@ struct result guarded_listen(struct call *call, int fd, int backlog)
         return check("listen", listen(fd, backlog));
 }
 
+/* What an ICMP error said while the kernel goes on trying, or 0. seccomp: getsockopt */
+static int pending_error(int fd)
+{
+        int error = 0;
+        socklen_t size = sizeof error;
+        return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : 0;
+}
+
 /* Asking again tells how it went; unlike SO_ERROR, that also makes a TCP socket ready for another try, as a
  * blocking connect(2) that fails does. seccomp: connect */
 static struct result connect_step(struct call *call, const struct socket *socket, const struct passage *to)
@@ -155,8 +163,9 @@ static struct result connect_step(struct call *call, const struct socket *socket
         if (call->begun && error == EISCONN)
                 return DONE;
         if (error == EINPROGRESS || error == EINTR || (call->begun && error == EALREADY)) {
+                const int pending = call->begun ? pending_error(socket->fd) : 0;
                 call->begun = true;
-                return would_block("connect");
+                return pending == 0 ? would_block("connect") : refused("connect", pending);
         }
         /* AF_UNIX: the listener's queue is full, and no readiness will tell when it isn't. */
         const bool is_full = error == EAGAIN && socket->family == AF_UNIX;

@@ -7,10 +7,11 @@
 #include <linux/if_packet.h>
 #include <linux/netlink.h>
 #include <linux/vm_sockets.h>
-#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/un.h>
+
+#include "daemon/sockets/interface.h"
 
 static void address_set(struct address *out, const void *bytes, size_t size)
 {
@@ -159,7 +160,7 @@ static bool find_interface(struct decoder *decoder, const json_t *value, int *ou
         if (!json_is_string(value))
                 return decoder_fail(decoder, "interface",
                         "an interface goes by its name or by an index from 0 to %d", INT_MAX);
-        *out = (int)if_nametoindex(json_string_value(value));
+        *out = (int)interface_index(json_string_value(value));
         return *out != 0 || decoder_fail(decoder, "interface", "there is no network interface \"%.64s\" here",
                                     json_string_value(value));
 }
@@ -203,8 +204,7 @@ static bool build_packet(
 static json_t *interface_to_json(int number)
 {
         char name[IF_NAMESIZE] = "";
-        json_t *const text =
-                number > 0 && if_indextoname((unsigned)number, name) != NULL ? json_string(name) : NULL;
+        json_t *const text = number > 0 && interface_name((unsigned)number, name) ? json_string(name) : NULL;
         return text != NULL ? text : json_integer(number);
 }
 

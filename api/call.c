@@ -10,6 +10,7 @@
 #include "api/json_body.h"
 #include "api/utf8.h"
 #include "daemon/sockets/cleanup.h"
+#include "daemon/sockets/interface.h"
 
 /* Timeouts may be given in any size, and are capped. */
 static const struct field common_rows[] = {
@@ -89,6 +90,11 @@ struct text id_text(struct call *call, uint64_t number)
         char id[SOCKET_ID_SIZE];
         registry_format_id(call->service->registry, number, id);
         return (struct text){ .bytes = arena_copy(&call->arena, id, strlen(id)), .size = strlen(id) };
+}
+
+int call_interfaces(const struct call *call)
+{
+        return call->socket != NULL && call->socket->netns != NULL ? call->socket->fd : -1;
 }
 
 /* What is not the caller's own looks just as what is not there. */
@@ -342,6 +348,7 @@ static bool place_payload(struct call *call, struct decoder *decoder)
 
 bool call_decode(struct call *call)
 {
+        INTERFACES_OF(call_interfaces(call));
         const struct operation *const operation = call->operation;
         struct problem problem = { 0 };
         struct decoder decoder = { .arena = &call->arena, .problem = &problem };

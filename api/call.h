@@ -100,6 +100,9 @@ bool call_reaches_session(const struct call *call, const struct session *session
  * keeps it in the call. RESULT_UNKNOWN with a problem when it is not the caller's. */
 struct result call_join_session(struct call *call, const struct text *id);
 
+/* Whose network interfaces the call means, for INTERFACES_OF(): those that its socket sees, or -1. */
+int call_interfaces(const struct call *call);
+
 /* For run functions: the session of the path has ended meanwhile. */
 struct result call_session_gone(struct call *call);
 

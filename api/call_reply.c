@@ -7,6 +7,7 @@
 
 #include "api/call.h"
 #include "api/print.h"
+#include "daemon/sockets/interface.h"
 
 static json_int_t duration_us(int64_t started_ns)
 {
@@ -204,6 +205,7 @@ const char *call_errno_name(const struct call *call)
 
 bool call_reply(struct call *call, struct call_reply *out)
 {
+        INTERFACES_OF(call_interfaces(call));
         *out = (struct call_reply){ 0 };
         const bool outcome = call->result.kind == RESULT_DONE || call->result.kind == RESULT_REFUSED;
         if (outcome && call->problem == NULL && call->expect != NULL)

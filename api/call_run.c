@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "api/record.h"
+#include "daemon/sockets/interface.h"
 #include "daemon/sockets/lookup.h"
 #include "daemon/sockets/receive.h"
 
@@ -88,6 +89,7 @@ static struct result blame_deletion(const struct call *call, struct result resul
 static enum attempt attempt_run(struct wait *wait)
 {
         struct call *const call = call_of(wait);
+        INTERFACES_OF(call_interfaces(call));
         const struct result result = blame_deletion(call, call->operation->run(call));
         if (result.kind == RESULT_WAIT)
                 return ATTEMPT_AGAIN;
@@ -231,6 +233,7 @@ static struct result resolve(struct call *call)
 /* Runs an operation without a turn. socket_create takes one when it goes on to connect. */
 static enum call_state run_unordered(struct call *call)
 {
+        INTERFACES_OF(call_interfaces(call));
         const struct result result = call->operation->run(call);
         if (result.kind != RESULT_WAIT) {
                 call->result = blame_deletion(call, result);

@@ -10,6 +10,7 @@
 #include "api/record.h"
 #include "api/socket_object.h"
 #include "daemon/sockets/cleanup.h"
+#include "daemon/sockets/interface.h"
 
 /* No constant has this number. */
 enum { ABSENT = INT32_MIN };
@@ -148,8 +149,9 @@ static struct result session_ended(const struct call *call)
 }
 
 /* Adds it to a list, and releases it. */
-static void append_object(json_t *list, struct socket_object *object)
+static void append_object(json_t *list, struct socket_object *object, const struct socket *socket)
 {
+        INTERFACES_OF(socket->netns == NULL ? -1 : socket->fd);
         json_array_append_new(list, fields_encode(&socket_object_fields, object));
         fields_release(&socket_object_fields, object);
 }
@@ -228,6 +230,7 @@ static struct result make(struct call *call, const struct socket_create_request 
         fd_auto int fd = -1;
         TRY(netns_read(call, &request->netns, netns));
         TRY(guarded_open(call, netns, family, request->type | TYPE_FLAGS, request->protocol, &fd));
+        INTERFACES_OF(netns[0] == '\0' ? -1 : fd);
         TRY(prepare(call, request, fd));
         call->socket = adopt(call, &fd, netns, &request->label);
         return call->socket == NULL ? refused("malloc", ENOMEM) : DONE;
@@ -277,7 +280,7 @@ struct result run_socketpair_create(
                         return session_ended(call);
                 call->reserved--;
                 socket_describe(call, both[i], &object);
-                append_object(reply->sockets.json, &object);
+                append_object(reply->sockets.json, &object, both[i]);
         }
         call->created = one->number;
         return DONE;
@@ -312,7 +315,7 @@ static bool fill_page(
                                 socket_describe(call, batch[i], &object);
                                 *last = batch[i]->number;
                                 if (matches(request, &object))
-                                        append_object(page, &object);
+                                        append_object(page, &object, batch[i]);
                                 else
                                         fields_release(&socket_object_fields, &object);
                                 full = json_array_size(page) == (size_t)request->limit;

@@ -4,9 +4,10 @@
 
 #include <arpa/inet.h>
 #include <inttypes.h>
-#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "daemon/sockets/interface.h"
 
 bool decode_bounded(
         struct decoder *decoder, const char *name, json_t *value, int64_t min, int64_t max, int64_t *out)
@@ -237,7 +238,7 @@ bool decode_interface(struct decoder *decoder, const char *name, json_t *value, 
                 if (!decode_bounded(decoder, name, value, 0, INT32_MAX, &number))
                         return false;
         } else if (json_is_string(value) && *json_string_value(value)) {
-                number = if_nametoindex(json_string_value(value));
+                number = interface_index(json_string_value(value));
                 if (number == 0)
                         return decoder_fail(decoder, name, "is no interface of this host");
         } else if (!json_is_string(value)) {
@@ -250,7 +251,7 @@ bool decode_interface(struct decoder *decoder, const char *name, json_t *value, 
 json_t *encode_interface(uint32_t index)
 {
         char name[IF_NAMESIZE];
-        return if_indextoname(index, name) ? json_string(name) : json_integer(index);
+        return interface_name(index, name) ? json_string(name) : json_integer(index);
 }
 
 static bool decode_interface_value(

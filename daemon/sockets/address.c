@@ -5,13 +5,14 @@
 #include <linux/if_packet.h>
 #include <linux/netlink.h>
 #include <linux/vm_sockets.h>
-#include <net/if.h>
 #include <netinet/in.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
+
+#include "daemon/sockets/interface.h"
 
 enum { HOST_LENGTH_MAX = 253, UNIX_LENGTH_MAX = 107 };
 
@@ -35,7 +36,7 @@ static bool read_port(const char *text, uint16_t *port)
 static bool read_scope(const char *text, uint32_t *scope)
 {
         if (!is_decimal(text, 10))
-                return (*scope = if_nametoindex(text)) != 0;
+                return (*scope = interface_index(text)) != 0;
         const unsigned long long number = strtoull(text, NULL, 10);
         *scope = (uint32_t)number;
         return number <= UINT32_MAX;

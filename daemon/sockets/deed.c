@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "daemon/sockets/interface.h"
 #include "daemon/sockets/name.h"
 #include "daemon/sockets/option.h"
 
@@ -77,7 +78,7 @@ static void set_device(struct deed *out, unsigned index)
 {
         out->kind = DEED_DEVICE;
         out->risk = RISK_SOME;
-        if (index == 0 || if_indextoname(index, out->device) == NULL)
+        if (index == 0 || !interface_name(index, out->device))
                 out->device[0] = '\0';
 }
 
@@ -89,7 +90,7 @@ static void read_device_name(struct deed *out, struct target *target, const uint
         if (size > 0)
                 memcpy(name, bytes, size < sizeof name - 1 ? size : sizeof name - 1);
         if (name[0] != '\0')
-                set_device(out, if_nametoindex(name));
+                set_device(out, interface_index(name));
 }
 
 static void read_device_index(struct deed *out, struct target *target, const uint8_t *bytes, size_t size)

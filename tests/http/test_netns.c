@@ -95,6 +95,47 @@ static void apart(struct stage *stage)
         make(stage, "{'netns':'%s','family':'AF_PACKET','type':'SOCK_RAW','protocol':3}", far);
 }
 
+/* Interfaces go by the names that they have where the socket is: the daemon has no cable. */
+static void interfaces(struct stage *stage)
+{
+        need_hosts();
+        const char *const id = make(stage,
+                "{'netns':'%s','type':'SOCK_DGRAM','options':[{'level':'SOL_SOCKET',"
+                "'option':'SO_BINDTODEVICE','value':'cable'}]}",
+                near);
+        const struct reply *const device =
+                act(stage, id, "getsockopt", 200, "{'level':'SOL_SOCKET','option':'SO_BINDTOIFINDEX'}");
+        assert_string_equal(text_at(device, "value"), "cable");
+        expect_problem(post(stage, 400, "/v1/sockets",
+                               "{'type':'SOCK_DGRAM','options':[{'level':'SOL_SOCKET',"
+                               "'option':'SO_BINDTOIFINDEX','value':'cable'}]}"),
+                400, "options[0].value");
+        const char *const packet = make(stage, "{'netns':'%s','family':'AF_PACKET','type':'SOCK_RAW'}", near);
+        act(stage, packet, "bind", 200, "{'address':{'family':'AF_PACKET','interface':'cable'}}");
+        assert_string_equal(text_at(get(stage, 200, "/v1/sockets/%s", packet), "local.interface"), "cable");
+        assert_string_equal(
+                text_at(get(stage, 200, "/v1/sockets?family=AF_PACKET"), "sockets.0.local.interface"),
+                "cable");
+}
+
+/* One host joins a group from one source, the other one sends to it. */
+static void multicast(struct stage *stage)
+{
+        need_hosts();
+        const struct reply *const receiver = post(stage, 201, "/v1/sockets",
+                "{'netns':'%s','type':'SOCK_DGRAM','bind':'0.0.0.0:0','options':[{'level':'IPPROTO_IP',"
+                "'option':'MCAST_JOIN_SOURCE_GROUP',"
+                "'value':{'interface':'cable','group':'232.7.7.7','source':'10.77.0.1'}}]}",
+                far);
+        const char *const sender = make(stage,
+                "{'netns':'%s','type':'SOCK_DGRAM','bind':'10.77.0.1:0','options':[{'level':'IPPROTO_IP',"
+                "'option':'IP_MULTICAST_IF','value':'10.77.0.1'}]}",
+                near);
+        act(stage, sender, "sendto", 200, "{'text':'to all','address':'232.7.7.7:%d'}",
+                (int)number_at(receiver, "local.port"));
+        expect_text(act(stage, text_at(receiver, "id"), "recv", 200, "{'timeout_ms':5000}"), "to all");
+}
+
 static int64_t cookie(struct stage *stage, const char *json)
 {
         const char *const id = make(stage, "%s", json);
@@ -296,6 +337,8 @@ static void incapable(struct stage *stage)
 static const struct scenario scenarios[] = {
         { "connected", connected },
         { "apart", apart },
+        { "interfaces", interfaces },
+        { "multicast", multicast },
         { "threads stay", returned },
         { "of a process", of_a_process },
         { "listed", listed },

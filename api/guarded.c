@@ -102,17 +102,16 @@ struct result guarded_socket(struct call *call, int family, int type, int protoc
 struct result guarded_open(struct call *call, const char *netns, int family, int type, int protocol, int *fd)
 {
         const int number = family == AF_PACKET ? htons((uint16_t)protocol) : protocol;
-        struct deed deed = { .kind = DEED_NETNS,
-                .risk = RISK_SOME,
-                .family = family,
-                .type = deed_of_socket(family, type, protocol).type,
-                .netns = netns };
-        TRY(guarded_socket(call, family, type, protocol));
+        struct deed deed = deed_of_socket(family, type, protocol);
+        TRY(permit(call, &deed));
         if (netns[0] == '\0')
                 return capability_explain(
-                        check("socket", *fd = socket(family, type, number)), 0, 0, family, type);
+                        check("socket", *fd = socket(family, type, number)), 0, 0, family, deed.type);
+        deed.kind = DEED_NETNS;
+        deed.risk = RISK_SOME;
+        deed.netns = netns;
         TRY(permit(call, &deed));
-        return capability_explain(netns_socket(netns, family, type, number, fd), 0, 0, family, type);
+        return capability_explain(netns_socket(netns, family, type, number, fd), 0, 0, family, deed.type);
 }
 
 /* seccomp: bind */

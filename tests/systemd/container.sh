@@ -169,6 +169,11 @@ inside cp /usr/share/doc/sockwright/drop-ins/raw-sockets.conf /usr/share/doc/soc
 inside systemctl daemon-reload && inside systemctl restart sockwrightd.service || fail "no start with drop-ins"
 call '{"type":"SOCK_RAW","family":"AF_INET","protocol":"IPPROTO_ICMP"}' | grep -q '"SOCK_RAW"' || fail "no raw socket with the drop-in"
 call '{"bind":"127.0.0.1:80"}' | grep -q '"port":80' || fail "no low port with the drop-in"
+inside ip netns add lab || fail "ip netns add"
+call '{"netns":"lab"}' | grep -q 'CAP_SYS_ADMIN' || fail "network namespaces are not refused"
+inside cp /usr/share/doc/sockwright/drop-ins/namespaces.conf /run/systemd/system/sockwrightd.service.d/
+inside systemctl daemon-reload && inside systemctl restart sockwrightd.service || fail "no start with namespaces.conf"
+call '{"netns":"lab"}' | grep -q '"netns":"lab"' || fail "no network namespace with the drop-in: $(call '{"netns":"lab"}')"
 ok "drop-ins give what they say"
 
 inside systemctl stop sockwrightd.service sockwrightd.socket || fail "systemctl stop"

@@ -113,7 +113,7 @@ static void add_progress(const struct call *call, json_t *object)
         json_t *const members = call->reply == NULL ? NULL : fields_encode(fields, call->reply);
         for (size_t i = 0; i < fields->count; i++) {
                 json_t *const value = json_object_get(members, fields->rows[i].name);
-                if (fields->rows[i].progress && json_integer_value(value) > 0)
+                if (fields->rows[i].progress && (json_integer_value(value) > 0 || json_is_string(value)))
                         json_object_set(object, fields->rows[i].name, value);
         }
         json_decref(members);

@@ -120,6 +120,8 @@ static const char outcome_properties[] =
         "\"description\":\"True when the deadline passed, rather than the kernel refused.\"},"
         "\"sent\":{\"type\":\"integer\",\"minimum\":0,"
         "\"description\":\"How many bytes the kernel had taken before.\"},"
+        "\"incomplete\":{\"type\":\"string\",\"contentEncoding\":\"base64\","
+        "\"description\":\"Of a recv with frame: the message that the end of the stream cut off.\"},"
         "\"duration_us\":{\"type\":\"integer\",\"minimum\":0,"
         "\"description\":\"How long the call took, in microseconds.\"}}";
 

@@ -32,6 +32,9 @@ struct until {
         uint64_t bytes;
         struct binary delimiter;
 }; /* when a recv is complete */
+struct framing {
+        const struct frame *frame;
+}; /* how a stream is cut into messages; NULL: not given; in the arena */
 struct setting {
         int level, option;
         json_t *value;
@@ -73,6 +76,7 @@ enum field_kind {
         FIELD_PAYLOAD,
         FIELD_ADDRESS,
         FIELD_UNTIL,
+        FIELD_FRAMING,
         FIELD_SETTINGS,
         FIELD_LISTEN,
         FIELD_STEPS,
@@ -92,7 +96,8 @@ enum field_kind {
                  : FIELD_BINARY, struct payload                                                              \
                  : FIELD_PAYLOAD, struct address                                                             \
                  : FIELD_ADDRESS, struct until                                                               \
-                 : FIELD_UNTIL, struct settings                                                              \
+                 : FIELD_UNTIL, struct framing                                                               \
+                 : FIELD_FRAMING, struct settings                                                            \
                  : FIELD_SETTINGS, struct listen_request                                                     \
                  : FIELD_LISTEN, struct steps                                                                \
                  : FIELD_STEPS, struct value                                                                 \

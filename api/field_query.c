@@ -21,6 +21,7 @@ static const struct query_form query_forms[FIELD_KIND_COUNT] = {
         [FIELD_UNSIGNED] = { .integer = true },
         [FIELD_ADDRESS] = { .nested = true },
         [FIELD_UNTIL] = { .integer = true, .nested = true },
+        [FIELD_FRAMING] = { .nested = true },
         [FIELD_SETTINGS] = { .nested = true },
         [FIELD_STEPS] = { .nested = true },
         [FIELD_LISTEN] = { .integer = true, .boolean = true, .nested = true },

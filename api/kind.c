@@ -40,6 +40,7 @@ const struct kind field_kinds[FIELD_KIND_COUNT] = {
                 .encode = encode_address,
                 .empty = address_is_empty },
         [FIELD_UNTIL] = { .schema = until_schema, .decode = decode_until },
+        [FIELD_FRAMING] = { .schema = frame_schema, .decode = decode_frame },
         [FIELD_SETTINGS] = { .schema = settings_schema, .decode = decode_settings },
         [FIELD_LISTEN] = { .schema = listen_schema, .decode = decode_listen },
         [FIELD_STEPS] = { .schema = steps_schema, .decode = decode_steps },

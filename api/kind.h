@@ -46,6 +46,8 @@ bool decode_payload_text(struct decoder *decoder, json_t *value, struct payload 
 
 json_t *until_schema(const struct field *field, bool request);
 bool decode_until(struct decoder *decoder, const struct field *field, json_t *value, void *member);
+json_t *frame_schema(const struct field *field, bool request);
+bool decode_frame(struct decoder *decoder, const struct field *field, json_t *value, void *member);
 json_t *settings_schema(const struct field *field, bool request);
 bool decode_settings(struct decoder *decoder, const struct field *field, json_t *value, void *member);
 json_t *listen_schema(const struct field *field, bool request);

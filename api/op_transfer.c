@@ -2,6 +2,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "api/framed.h"
 #include "api/guarded.h"
 #include "api/record.h"
 #include "daemon/sockets/receive.h"
@@ -49,11 +50,24 @@ static const struct field socket_recv_request_rows[] = {
         FIELD(struct socket_recv_request, until,
                 "Gather until this holds. What a call that fails has gathered stays for the next one.",
                 .example = "{\"delimiter_text\":\"\\n\"}"),
+        FIELD(struct socket_recv_request, frame,
+                "Receive whole messages, which the stream is cut into in this way, and take nothing behind "
+                "them. A message that the end of the stream cuts off is refused with EBADMSG."),
 };
 const struct fields socket_recv_request_fields = FIELDS(struct socket_recv_request, socket_recv_request_rows);
 
+#define BASE64 "{\"type\":\"string\",\"contentEncoding\":\"base64\"}"
+#define MESSAGE_LIST                                                                                         \
+        "{\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":[\"data\",\"size\"],"               \
+        "\"properties\":{"                                                                                   \
+        "\"data\":" BASE64 ",\"size\":{\"type\":\"integer\",\"minimum\":1}}}}"
+
 static const struct field received_rows[] = {
-        FIELD(struct received, data, "What was received.", .example = "\"aGVsbG8K\""),
+        FIELD(struct received, data,
+                "What was received. With `frame` it is empty, but for a raw reply: the messages one after "
+                "the "
+                "other.",
+                .example = "\"aGVsbG8K\""),
         FIELD(struct received, size,
                 "What recv(2) returned: the number of bytes, or with MSG_TRUNC the length of the whole "
                 "datagram.",
@@ -62,6 +76,12 @@ static const struct field received_rows[] = {
         FIELD(struct received, complete, "What `until` asks for was reached; true without it.",
                 .example = "true"),
         FIELD(struct received, truncated, "The datagram was longer than `size`; its rest is lost."),
+        FIELD(struct received, messages, "The messages of `frame`, whole, with delimiter or header.",
+                .optional = true, .schema = MESSAGE_LIST),
+        FIELD(struct received, incomplete,
+                "Of a refused call: the message that the end of the stream cut off. It stays with the "
+                "socket.",
+                .optional = true, .progress = true, .schema = BASE64),
 };
 const struct fields received_fields = FIELDS(struct received, received_rows, .title = "Received");
 
@@ -124,7 +144,10 @@ static struct goal *goal_of(struct call *call, const struct socket_recv_request 
         if (goal == NULL)
                 return NULL;
         goal->limit = request->size == UINT64_MAX ? UNTIL_DEFAULT_LIMIT : (size_t)request->size;
-        if (request->until.delimiter.given) {
+        goal->frame = request->frame.frame;
+        if (goal->frame != NULL) {
+                goal->limit = goal->frame->max > UNTIL_DEFAULT_LIMIT ? goal->frame->max : UNTIL_DEFAULT_LIMIT;
+        } else if (request->until.delimiter.given) {
                 goal->delimiter = request->until.delimiter.bytes;
                 goal->delimiter_size = request->until.delimiter.size;
         } else if (!request->until.eof) {
@@ -138,9 +161,26 @@ static const int FLAGS_WITHOUT_UNTIL = MSG_PEEK | MSG_OOB | MSG_ERRQUEUE | MSG_T
 
 static bool gathers(const struct call *call, const struct socket_recv_request *request)
 {
-        return request->until.given ||
+        return request->until.given || request->frame.frame != NULL ||
                ((request->flags & MSG_WAITALL) != 0 && call->socket->type == SOCK_STREAM &&
                        request->size != UINT64_MAX && request->size > 0);
+}
+
+/* Whether what a gathering recv asks for can be. */
+static struct result check_gathering(struct call *call, const struct socket_recv_request *request)
+{
+        const bool framed = request->frame.frame != NULL;
+        const char *const name = framed ? "frame" : "until";
+        if (framed && request->until.given)
+                return call_unsound(call, "until", "does not go with frame");
+        if (framed && request->size != UINT64_MAX)
+                return call_unsound(call, "size", "does not go with frame, which has max and count");
+        if (call->socket->type != SOCK_STREAM)
+                return call_unsound(call, name, "goes with SOCK_STREAM only: other types keep boundaries");
+        if ((request->flags & FLAGS_WITHOUT_UNTIL) != 0)
+                return call_unsound(call, "flags",
+                        "none of MSG_PEEK, MSG_OOB, MSG_ERRQUEUE, MSG_TRUNC goes with `%s`", name);
+        return DONE;
 }
 
 /* The receipt's bytes become the call's. */
@@ -157,16 +197,15 @@ struct result run_socket_recv(
         struct receipt receipt = { 0 };
         TRY(call_room(call));
         if (gathers(call, request)) {
-                if (call->socket->type != SOCK_STREAM)
-                        return call_unsound(
-                                call, "until", "goes with SOCK_STREAM only: other types keep boundaries");
-                if ((request->flags & FLAGS_WITHOUT_UNTIL) != 0)
-                        return call_unsound(call, "flags",
-                                "none of MSG_PEEK, MSG_OOB, MSG_ERRQUEUE, MSG_TRUNC goes with `until`");
+                TRY(check_gathering(call, request));
                 struct goal *const goal = goal_of(call, request);
                 if (goal == NULL)
                         return refused("recv", ENOMEM);
-                TRY(receive_until(call->socket, goal, request->flags & ~MSG_WAITALL, &receipt));
+                const struct result result =
+                        receive_until(call->socket, goal, request->flags & ~MSG_WAITALL, &receipt);
+                if (goal->frame != NULL)
+                        return framed_reply(call, goal, result, &receipt, reply);
+                TRY(result);
         } else {
                 const size_t size =
                         request->size == UINT64_MAX ? RECEIVE_DEFAULT_SIZE : (size_t)request->size;

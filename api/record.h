@@ -59,6 +59,7 @@ struct socket_recv_request {
         uint64_t size;
         int flags;
         struct until until;
+        struct framing frame;
 };
 struct socket_sendto_request {
         struct payload data;
@@ -175,6 +176,7 @@ struct socket_object {
         struct moment created;
         uint64_t receive_queue, send_queue, received_bytes, sent_bytes;
         int parked;
+        bool at_mark;
 };
 struct socket_page {
         struct value sockets;
@@ -202,6 +204,7 @@ struct received {
         struct payload data;
         uint64_t size;
         bool eof, complete, truncated;
+        struct value messages, incomplete;
 };
 struct received_from {
         struct payload data;

@@ -39,6 +39,9 @@ static const struct field socket_object_rows[] = {
         FIELD(struct socket_object, received_bytes, "Bytes taken from the kernel so far."),
         FIELD(struct socket_object, sent_bytes, "Bytes that the kernel took so far."),
         FIELD(struct socket_object, parked, "Calls that wait on it."),
+        FIELD(struct socket_object, at_mark,
+                "True, else left out: what is received next is at the out-of-band mark (SIOCATMARK).",
+                .optional = true),
 };
 const struct fields socket_object_fields =
         FIELDS(struct socket_object, socket_object_rows, .title = "Socket");
@@ -77,6 +80,7 @@ void socket_describe(struct call *call, struct socket *socket, struct socket_obj
                 .received_bytes = socket->received_bytes,
                 .sent_bytes = socket->sent_bytes,
                 .parked = (int)status.parked,
+                .at_mark = status.at_mark,
         };
         if (socket->owner != NULL)
                 out->owner = (struct text){ socket->owner->name, strlen(socket->owner->name) };

@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 
 #include "daemon/sockets/cleanup.h"
+#include "daemon/sockets/search.h"
 
 enum { GATHER_STEP = 65536 };
 
@@ -158,25 +159,38 @@ struct result receive_once(struct socket *socket, size_t size, int flags, struct
         return DONE;
 }
 
+/* The size of the whole messages that the bytes begin with, of as many as may be. */
+static size_t frames_reached(struct goal *goal, const uint8_t *bytes, size_t size)
+{
+        size_t whole = 0;
+        for (size_t i = 0; i < goal->frame->count; i++) {
+                uint64_t length;
+                const enum frame_state state = frame_find(
+                        goal->frame, bytes + whole, size - whole, i == 0 ? goal->scanned : 0, &length);
+                if (state != FRAME_WHOLE) {
+                        goal->flaw = i > 0 || state == FRAME_INCOMPLETE ? FRAME_WHOLE : state;
+                        break;
+                }
+                whole += (size_t)length;
+        }
+        return whole;
+}
+
 /* How much of the gathered bytes and the `more` behind them reaches the goal; 0: all of it, or the limit's
  * worth, does not. */
-static size_t goal_reached(const struct goal *goal, const struct unread *unread, size_t more)
+static size_t goal_reached(struct goal *goal, const struct unread *unread, size_t more)
 {
         const size_t size = unread->size + more < goal->limit ? unread->size + more : goal->limit;
-        if (goal->delimiter != NULL) {
-                const size_t overlap =
-                        goal->scanned < goal->delimiter_size ? goal->scanned : goal->delimiter_size - 1;
-                const size_t from = goal->scanned - overlap;
-                const uint8_t *const start = unread->bytes + unread->start;
-                const uint8_t *const found =
-                        size > from ? memmem(start + from, size - from, goal->delimiter, goal->delimiter_size)
-                                    : NULL;
-                return found == NULL ? 0 : (size_t)(found - start) + goal->delimiter_size;
-        }
+        const uint8_t *const bytes = unread->bytes + unread->start;
+        if (goal->frame != NULL)
+                return frames_reached(goal, bytes, size);
+        if (goal->delimiter != NULL)
+                return search_end(bytes, size, goal->scanned, goal->delimiter, goal->delimiter_size);
         return goal->bytes > 0 && size >= goal->bytes ? goal->bytes : 0;
 }
 
-/* The kernel is asked for no more than the goal needs: up to a delimiter, which a peek finds.
+/* The kernel is asked for no more than the goal needs: up to a delimiter or message's end, which a peek
+ * finds.
  * seccomp: recvfrom */
 static struct result gather(struct socket *socket, struct goal *goal, int flags, bool *end)
 {
@@ -187,7 +201,7 @@ static struct result gather(struct socket *socket, struct goal *goal, int flags,
                 size = GATHER_STEP;
         TRY(unread_make_room(socket, size));
         uint8_t *const tail = unread->bytes + unread->size;
-        if (goal->delimiter != NULL) {
+        if (goal->delimiter != NULL || goal->frame != NULL) {
                 const ssize_t peeked = recv(socket->fd, tail, size, flags | MSG_DONTWAIT | MSG_PEEK);
                 if (peeked < 0)
                         return is_blocked(flags) ? would_block("recv") : refused("recv", errno);
@@ -209,7 +223,7 @@ static struct result gather_all(
 {
         struct unread *const unread = &socket->unread;
         *reached = unread->size > 0 ? goal_reached(goal, unread, 0) : 0;
-        while (*reached == 0 && unread->size < goal->limit && !*end) {
+        while (*reached == 0 && goal->flaw == FRAME_WHOLE && unread->size < goal->limit && !*end) {
                 goal->scanned = unread->size;
                 TRY(gather(socket, goal, flags, end));
                 *reached = goal_reached(goal, unread, 0);
@@ -217,10 +231,30 @@ static struct result gather_all(
         return DONE;
 }
 
+/* Why there is no whole message: it is flawed, or the stream ends within it. What there is of it stays. */
+static struct result frame_failure(const struct unread *unread, const struct goal *goal, struct receipt *out)
+{
+        struct receipt receipt = { .eof = true };
+        const uint8_t *const bytes = unread->bytes + unread->start;
+        if (goal->flaw != FRAME_WHOLE) {
+                uint64_t length;
+                frame_find(goal->frame, bytes, unread->size, goal->scanned, &length);
+                *out = (struct receipt){ .length = (size_t)length };
+                return refused("recv", goal->flaw == FRAME_OVERSIZED ? EMSGSIZE : EPROTO);
+        }
+        receipt.bytes = malloc(unread->size);
+        if (receipt.bytes == NULL)
+                return refused("recv", ENOMEM);
+        memcpy(receipt.bytes, bytes, unread->size);
+        receipt.size = receipt.length = unread->size;
+        *out = receipt;
+        return refused("recv", EBADMSG);
+}
+
 struct result receive_until(struct socket *socket, struct goal *goal, int flags, struct receipt *out)
 {
         struct unread *const unread = &socket->unread;
-        const bool until_end = goal->bytes == 0 && goal->delimiter == NULL;
+        const bool until_end = goal->bytes == 0 && goal->delimiter == NULL && goal->frame == NULL;
         struct receipt receipt = { 0 };
         size_t reached;
         const struct result gathered = gather_all(socket, goal, flags, &reached, &receipt.eof);
@@ -230,6 +264,8 @@ struct result receive_until(struct socket *socket, struct goal *goal, int flags,
                         unread_consume(socket, 0);
                 return gathered;
         }
+        if (goal->frame != NULL && reached == 0 && unread->size > 0)
+                return frame_failure(unread, goal, out);
         receipt.complete = reached > 0 || (until_end && receipt.eof);
         const size_t there = unread->size < goal->limit ? unread->size : goal->limit;
         TRY(unread_hand_over(socket, reached > 0 ? reached : there, &receipt));

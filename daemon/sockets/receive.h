@@ -2,6 +2,7 @@
  * lane's turn. */
 #pragma once
 
+#include "daemon/sockets/frame.h"
 #include "daemon/sockets/socket.h"
 
 /* What was received. `bytes` is from malloc(), the caller's; it may be NULL when size is 0. */
@@ -19,19 +20,24 @@ struct receipt {
  * refusal. */
 struct result receive_once(struct socket *socket, size_t size, int flags, struct receipt *out);
 
-/* When a receive_until() is complete: that many bytes, or a delimiter (included in what is received), or end
- * of stream. */
+/* When a receive_until() is complete: that many bytes, or a delimiter (included in what is received), or a
+ * whole message and those behind it that are there already, or end of stream. */
 struct goal {
         size_t bytes;
         const uint8_t *delimiter;
         size_t delimiter_size;
-        size_t limit;   /* the most to receive; what is there is then returned, not complete */
+        const struct frame *frame; /* or NULL */
+        size_t limit;              /* the most to receive; what is there is then returned, not complete */
         size_t scanned; /* how much is known to hold no delimiter; 0 at first, kept from one attempt to the
                            next */
+        enum frame_state flaw; /* of a frame: FRAME_OVERSIZED or FRAME_UNSOUND once its first message is */
 };
 
 /* Gathers in socket->unread until the goal is reached or the stream ends. After RESULT_WAIT or a failure all
- * that was gathered stays there, for the next receiver. Takes nothing from the kernel beyond the delimiter.
+ * that was gathered stays there, for the next receiver. Takes nothing from the kernel beyond the delimiter,
+ * or the last whole message. With a frame, EMSGSIZE and EPROTO say that the first message is oversized or
+ * unsound (out->length is what its length says), EBADMSG that the stream ends within it: *out then has a copy
+ * of what there is of it. At the end of the stream itself a frame is not complete, and has received nothing.
  */
 struct result receive_until(struct socket *socket, struct goal *goal, int flags, struct receipt *out);
 

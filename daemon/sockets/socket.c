@@ -174,5 +174,7 @@ void socket_status_read(struct socket *socket, struct socket_status *out)
         out->receive_queue = listening ? 0 : read_queue(socket->fd, SIOCINQ);
         out->send_queue = listening ? 0 : read_queue(socket->fd, SIOCOUTQ);
         out->receive_queue += socket->unread.size;
+        out->at_mark = !listening && socket->type == SOCK_STREAM && socket->unread.size == 0 &&
+                       read_queue(socket->fd, SIOCATMARK) != 0;
         out->parked = socket->lanes[DIRECTION_RECEIVE].parked + socket->lanes[DIRECTION_SEND].parked;
 }

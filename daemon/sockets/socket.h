@@ -24,7 +24,8 @@ struct lane {
         _Atomic unsigned parked; /* how many of them wait; read without the lock */
 };
 
-/* Bytes taken from the kernel for a recv(until) that has not been answered: the next recv gets them first. */
+/* Bytes taken from the kernel for a recv(until), or for a message, that has not been answered: the next recv
+ * gets them first. */
 struct unread {
         uint8_t *bytes;
         size_t start, capacity;
@@ -83,6 +84,7 @@ struct socket_status {
         uint64_t receive_queue, send_queue; /* SIOCINQ and SIOCOUTQ; unread bytes count as received */
         unsigned parked;
         int tcp_state; /* TCP_ESTABLISHED …, or 0 when it is not TCP */
+        bool at_mark;  /* SIOCATMARK: no unread byte is before the out-of-band mark */
 };
 
 void socket_status_read(struct socket *socket, struct socket_status *out);

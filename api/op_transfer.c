@@ -103,6 +103,12 @@ static const struct field received_from_rows[] = {
 const struct fields received_from_fields =
         FIELDS(struct received_from, received_from_rows, .title = "ReceivedFrom");
 
+/* EINPROGRESS: a MSG_FASTOPEN without a cookie has begun to connect, and has sent nothing yet. */
+static bool may_send_later(int error)
+{
+        return error == EAGAIN || error == EINTR || error == EINPROGRESS;
+}
+
 /* Sends from reply->sent on, until the kernel takes no more or all is sent. seccomp: sendto */
 static struct result send_on(struct call *call, const struct payload *data, const struct passage *to,
         int flags, bool all, struct sent *reply)
@@ -112,7 +118,7 @@ static struct result send_on(struct call *call, const struct payload *data, cons
                 const ssize_t taken = sendto(call->socket->fd, data->bytes + reply->sent,
                         data->size - reply->sent, flags | MSG_NOSIGNAL | MSG_DONTWAIT,
                         to == NULL ? NULL : (const struct sockaddr *)&to->storage, to == NULL ? 0 : to->size);
-                if (taken < 0 && (errno == EAGAIN || errno == EINTR) && (flags & MSG_DONTWAIT) == 0)
+                if (taken < 0 && may_send_later(errno) && (flags & MSG_DONTWAIT) == 0)
                         return would_block(name);
                 TRY(check(name, taken));
                 reply->sent += (size_t)taken;

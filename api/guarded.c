@@ -204,6 +204,12 @@ struct result guarded_destination(
         return out->error == 0 ? DONE : refused("sendto", out->error);
 }
 
+struct result guarded_opening(
+        struct call *call, const struct socket *socket, const struct passage *to, int flags)
+{
+        return (flags & MSG_FASTOPEN) == 0 ? DONE : pass(call, DEED_CONNECT, socket, to);
+}
+
 /* The peer sees a reset. */
 static void turn_away(int fd)
 {

@@ -28,6 +28,10 @@ struct result guarded_accept(struct call *call, const struct socket *listener, i
 struct result guarded_destination(
         struct call *call, const struct socket *socket, const struct address *address, struct passage *out);
 
+/* Such a send with these flags: with MSG_FASTOPEN it connects, and is judged as that too. */
+struct result guarded_opening(
+        struct call *call, const struct socket *socket, const struct passage *to, int flags);
+
 struct result guarded_option(
         struct call *call, int fd, int level, int option, const void *bytes, size_t size);
 

@@ -138,6 +138,7 @@ struct result run_socket_sendto(
 {
         struct passage passage passage_auto;
         TRY(guarded_destination(call, call->socket, &request->address, &passage));
+        TRY(guarded_opening(call, call->socket, &passage, request->flags));
         return send_on(call, &request->data, &passage, request->flags, false, reply);
 }
 

@@ -21,6 +21,7 @@ const char rules[] =
         "{'name':'lab','allow':['connect'],'cidr':['127.0.0.3'],'policy':['lab']},"
         "{'name':'files','allow':['bind','connect','send'],'path':['{}/lab'],'abstract':['lab-']},"
         "{'name':'unix peers','allow':['accept'],'family':['AF_UNIX']},"
+        "{'name':'datagrams','allow':['send'],'cidr':['127.0.0.8']},"
         "{'name':'groups','allow':['join'],'cidr':['239.1.0.0/16']},"
         "{'name':'lo','allow':['device'],'device':['lo']},"
         "{'name':'no keepalive','deny':['option'],'option':['SO_KEEPALIVE']},"

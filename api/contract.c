@@ -118,10 +118,16 @@ static const char outcome_properties[] =
         "\"errno_number\":{\"type\":\"integer\",\"description\":\"Its errno, as this host numbers it.\"},"
         "\"timed_out\":{\"type\":\"boolean\","
         "\"description\":\"True when the deadline passed, rather than the kernel refused.\"},"
+        "\"class\":{\"enum\":[\"refused\",\"timed_out\",\"unreachable\",\"reset\"],\"description\":\"How the "
+        "way to the peer failed: refused, dropped until the time ran out, unreachable or reset; left out "
+        "where "
+        "the errno says nothing of that.\"},"
         "\"sent\":{\"type\":\"integer\",\"minimum\":0,"
         "\"description\":\"How many bytes the kernel had taken before.\"},"
         "\"incomplete\":{\"type\":\"string\",\"contentEncoding\":\"base64\","
         "\"description\":\"Of a recv with frame: the message that the end of the stream cut off.\"},"
+        "\"messages\":{\"type\":\"integer\",\"minimum\":0,"
+        "\"description\":\"How many messages the kernel had taken before.\"},"
         "\"duration_us\":{\"type\":\"integer\",\"minimum\":0,"
         "\"description\":\"How long the call took, in microseconds.\"}}";
 

@@ -102,6 +102,29 @@ static const struct {
         [RESULT_SHUTDOWN] = { PROBLEM_SHUTTING_DOWN, "the daemon is shutting down" },
 };
 
+const char *error_class(int error)
+{
+        static const struct {
+                int error;
+                const char *class;
+        } classes[] = {
+                { ECONNREFUSED, "refused" },
+                { ETIMEDOUT, "timed_out" },
+                { EHOSTUNREACH, "unreachable" },
+                { ENETUNREACH, "unreachable" },
+                { EHOSTDOWN, "unreachable" },
+                { ENONET, "unreachable" },
+                { ECONNRESET, "reset" },
+                { ECONNABORTED, "reset" },
+                { ENETRESET, "reset" },
+                { EPIPE, "reset" },
+        };
+        for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
+                if (classes[i].error == error)
+                        return classes[i].class;
+        return NULL;
+}
+
 /* An error number in words: errno's, or getaddrinfo(3)'s, which are negative. */
 struct error_words {
         const char *group, *name, *title;
@@ -181,6 +204,9 @@ static void set_call(json_t *object, const struct result *result, const struct e
         json_object_set_new(object, "errno", json_string(words->name));
         json_object_set_new(object, "errno_number", json_integer(result->error));
         json_object_set_new(object, "timed_out", json_boolean(result->timed_out));
+        const char *const class = error_class(result->timed_out ? ETIMEDOUT : result->error);
+        if (class)
+                json_object_set_new(object, "class", json_string(class));
 }
 
 void problem_add_errno(json_t *object, const struct result *result)

@@ -64,3 +64,7 @@ json_t *problem_to_json(const struct problem *problem);
 /* The members that name the kernel's answer: call, errno, errno_number, timed_out, title …, set on `object`.
  */
 void problem_add_errno(json_t *object, const struct result *result);
+
+/* How the way to the peer failed: "refused", "timed_out", "unreachable", "reset"; NULL: the errno says
+ * nothing of that. */
+const char *error_class(int error);

@@ -26,6 +26,11 @@ bool decode_option_struct(
         struct decoder *decoder, const struct option *option, json_t *value, struct option_bytes *out);
 json_t *encode_option_struct(const struct option *option, const uint8_t *bytes, size_t size);
 
+/* Structs that are no option's values. */
+bool decode_layout(
+        struct decoder *decoder, const struct option_layout *layout, json_t *value, struct option_bytes *out);
+json_t *encode_layout(const struct option_layout *layout, const uint8_t *bytes, size_t size);
+
 /* An integer within bounds, or false and a problem that names the member and the bounds. */
 bool decode_bounded(
         struct decoder *decoder, const char *name, json_t *value, int64_t min, int64_t max, int64_t *out);

@@ -231,7 +231,12 @@ static bool refuse_unknown_members(struct decoder *decoder, const struct option_
 bool decode_option_struct(
         struct decoder *decoder, const struct option *option, json_t *value, struct option_bytes *out)
 {
-        const struct option_layout *layout = &option_layouts[option->kind];
+        return decode_layout(decoder, &option_layouts[option->kind], value, out);
+}
+
+bool decode_layout(
+        struct decoder *decoder, const struct option_layout *layout, json_t *value, struct option_bytes *out)
+{
         if (!json_is_object(value))
                 return decoder_fail(decoder, "value", "must be an object");
         if (!refuse_unknown_members(decoder, layout, value))
@@ -253,7 +258,11 @@ bool decode_option_struct(
 
 json_t *encode_option_struct(const struct option *option, const uint8_t *bytes, size_t size)
 {
-        const struct option_layout *layout = &option_layouts[option->kind];
+        return encode_layout(&option_layouts[option->kind], bytes, size);
+}
+
+json_t *encode_layout(const struct option_layout *layout, const uint8_t *bytes, size_t size)
+{
         json_t *object = json_object();
         /* A kernel older than the rows gives fewer bytes: what did not come is not said. */
         for (size_t i = 0; i < layout->count; i++) {

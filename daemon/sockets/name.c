@@ -1,18 +1,30 @@
 /* name.c: the C names of constants, found by name, by number, or by what was probably meant. */
 #include "daemon/sockets/name.h"
 
+#include <time.h> /* which <linux/errqueue.h> needs */
+
 #include <ctype.h>
 #include <errno.h>
+#include <linux/errqueue.h>
 #include <linux/if_packet.h>
 #include <linux/net_tstamp.h>
 #include <netdb.h>
+#include <netinet/icmp6.h>
 #include <netinet/in.h>
+#include <netinet/ip_icmp.h>
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "daemon/sockets/option.h"
+
+#ifndef SCM_SECURITY
+#define SCM_SECURITY 3
+#endif
+#ifndef SCM_PIDFD
+#define SCM_PIDFD 4
+#endif
 
 /* Where each group's rows begin and end. */
 enum {

@@ -31,6 +31,10 @@ extern const struct names path_mtu_names;     /* IP_PMTUDISC_DO …, for IP_MTU_
 extern const struct names ipv6_path_mtu_names;
 extern const struct names timestamping_flag_names; /* SOF_TIMESTAMPING_SOFTWARE …, for SO_TIMESTAMPING */
 extern const struct names packet_membership_names; /* PACKET_MR_PROMISC …, for PACKET_ADD_MEMBERSHIP */
+extern const struct names ancillary_type_names;    /* SCM_RIGHTS, IP_TTL …, of whatever level */
+extern const struct names error_origin_names;      /* SO_EE_ORIGIN_ICMP …, of MSG_ERRQUEUE */
+extern const struct names icmp_type_names, icmp_unreachable_code_names, icmp_exceeded_code_names;
+extern const struct names icmp6_type_names, icmp6_unreachable_code_names, icmp6_exceeded_code_names;
 
 /* Every group above and those of options, ended by NULL: what GET /v1/constants lists. */
 extern const struct names *const all_names[];

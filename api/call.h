@@ -8,6 +8,7 @@
 #include "daemon/sockets/waiter.h"
 
 struct call;
+struct draft;
 struct goal;
 struct lookup;
 
@@ -71,8 +72,9 @@ struct call {
                 uint8_t *bytes;
                 size_t size, used;
         } piece;
-        struct goal *goal; /* of a recv with `until`, in the arena */
-        int *expect;       /* errnos that the caller expects, in the arena */
+        struct goal *goal;   /* of a recv with `until`, in the arena */
+        struct draft *draft; /* of a sendmsg: its messages as the kernel takes them, in the arena */
+        int *expect;         /* errnos that the caller expects, in the arena */
         size_t expect_count;
 
         /* Set by the owner before call_begin(). suspend() is called each time that the call parks, on the

@@ -64,7 +64,7 @@ static bool shuts_down(const struct operation *operation)
 static bool is_judged(const struct operation *operation)
 {
         static const char *const judged[] = { "socket_create", "socketpair_create", "socket_bind",
-                "socket_listen", "socket_connect", "socket_sendto", "socket_setsockopt" };
+                "socket_listen", "socket_connect", "socket_sendto", "socket_sendmsg", "socket_setsockopt" };
         for (size_t i = 0; i < sizeof judged / sizeof *judged; i++)
                 if (strcmp(operation->name, judged[i]) == 0)
                         return true;

@@ -261,3 +261,20 @@ struct result guarded_option(struct call *call, int fd, int level, int option, c
         TRY(permit(call, &deed));
         return option_set(fd, level, option, bytes, size);
 }
+
+struct result guarded_ancillary(
+        struct call *call, const struct socket *socket, int level, int type, const void *bytes, size_t size)
+{
+        struct target target;
+        struct deed deed = { .risk = RISK_SOME, .family = socket->family, .type = socket->type };
+        return deed_of_ancillary(&deed, &target, level, type, bytes, size) ? permit(call, &deed) : DONE;
+}
+
+bool guarded_adoption(struct call *call, int family, int type, int protocol)
+{
+        struct deed deed = deed_of_socket(family, type, protocol);
+        const struct verdict verdict = judge(call, &deed);
+        if (!verdict.allowed)
+                note(call, &deed, &verdict);
+        return verdict.allowed;
+}

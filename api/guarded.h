@@ -35,6 +35,14 @@ struct result guarded_opening(
 struct result guarded_option(
         struct call *call, int fd, int level, int option, const void *bytes, size_t size);
 
+/* Ancillary data that goes with a message. */
+struct result guarded_ancillary(
+        struct call *call, const struct socket *socket, int level, int type, const void *bytes, size_t size);
+
+/* Whether the caller may have a descriptor of such a socket that came from elsewhere. That it may not is
+ * noted, for no reply tells of it. */
+bool guarded_adoption(struct call *call, int family, int type, int protocol);
+
 /* Fills in who does a deed: the call's own caller. */
 void deed_sign(struct deed *deed, const struct call *call);
 

@@ -70,6 +70,19 @@ struct socket_recvfrom_request {
         uint64_t size;
         int flags;
 };
+struct socket_sendmsg_request {
+        struct value buffers;
+        struct address address;
+        struct value ancillary;
+        struct value messages;
+        int flags;
+};
+struct socket_recvmsg_request {
+        uint64_t size;
+        struct value sizes;
+        int flags;
+        int count, ancillary_size;
+};
 struct socket_setsockopt_request {
         int level;
         struct value option;
@@ -211,6 +224,19 @@ struct received_from {
         uint64_t size;
         struct address address;
         bool truncated;
+};
+struct sent_messages {
+        uint64_t sent;
+        int messages;
+        struct value error;
+};
+struct received_message {
+        struct binary data;
+        struct value buffers, size, length;
+        struct address address;
+        struct value flags;
+        bool eof;
+        struct value ancillary, messages, error;
 };
 struct option_set {
         struct value value;

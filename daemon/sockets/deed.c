@@ -193,6 +193,32 @@ void deed_of_option(
                 }
 }
 
+/* Of <linux/sctp.h>: more addresses to send to. */
+enum { SCTP_DSTADDRV4 = 7, SCTP_DSTADDRV6 = 8 };
+
+/* What ancillary data does as the option does that it goes by here. */
+static const struct {
+        int level, type, option;
+} reaching_ancillary[] = {
+        { SOL_SOCKET, SO_MARK, SO_MARK },
+        { IPPROTO_IP, IP_RETOPTS, IP_OPTIONS },
+        { IPPROTO_IPV6, IPV6_RTHDR, IPV6_RTHDR },
+        { IPPROTO_IPV6, IPV6_2292RTHDR, IPV6_RTHDR },
+        { IPPROTO_SCTP, SCTP_DSTADDRV4, SCTP_CONNECTX },
+        { IPPROTO_SCTP, SCTP_DSTADDRV6, SCTP_CONNECTX },
+};
+
+bool deed_of_ancillary(
+        struct deed *out, struct target *target, int level, int type, const void *bytes, size_t size)
+{
+        for (size_t i = 0; i < sizeof reaching_ancillary / sizeof *reaching_ancillary; i++)
+                if (reaching_ancillary[i].level == level && reaching_ancillary[i].type == type) {
+                        deed_of_option(out, target, level, reaching_ancillary[i].option, bytes, size);
+                        return true;
+                }
+        return false;
+}
+
 /* A constant by its name, else its number. Returns `out`. */
 static const char *say(const struct names *names, int number, char out[static 32])
 {

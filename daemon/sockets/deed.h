@@ -47,5 +47,10 @@ struct deed deed_of_socket(int family, int type, int protocol);
 void deed_of_option(
         struct deed *out, struct target *target, int level, int option, const void *bytes, size_t size);
 
+/* The same for ancillary data of a message that is sent. False: it is the message's own business, and nothing
+ * is to be judged. */
+bool deed_of_ancillary(
+        struct deed *out, struct target *target, int level, int type, const void *bytes, size_t size);
+
 /* "connect 10.0.0.1:80", "socket AF_INET SOCK_RAW", "option SO_MARK", safe to print. Returns `out`. */
 const char *deed_format(const struct deed *deed, char *out, size_t out_size);

@@ -20,9 +20,9 @@ static bool has_boundaries(const struct socket *socket)
         return socket->type != SOCK_STREAM;
 }
 
-/* What a return of 0 means. A SOCK_SEQPACKET's may be an empty message, with others behind it.
+/* A SOCK_SEQPACKET's may be an empty message, with others behind it.
  * seccomp: poll ppoll ioctl */
-static bool is_at_end(const struct socket *socket, int flags)
+bool receive_is_at_end(const struct socket *socket, int flags)
 {
         if (socket->type != SOCK_SEQPACKET)
                 return socket->type == SOCK_STREAM && (flags & MSG_ERRQUEUE) == 0;
@@ -131,7 +131,7 @@ static struct result receive_message(
         receipt->length = (size_t)length;
         receipt->size = receipt->length < size ? receipt->length : size;
         receipt->truncated = has_boundaries(socket) && (message.msg_flags & MSG_TRUNC) != 0;
-        receipt->eof = length == 0 && size > 0 && is_at_end(socket, flags);
+        receipt->eof = length == 0 && size > 0 && receive_is_at_end(socket, flags);
         address->size = message.msg_namelen < sizeof address->storage ? message.msg_namelen
                                                                       : (socklen_t)sizeof address->storage;
         address->given = address->size > 0;

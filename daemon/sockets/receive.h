@@ -44,3 +44,6 @@ struct result receive_until(struct socket *socket, struct goal *goal, int flags,
 /* For streams of bytes: into the caller's buffer; *used 0 at the end of the stream. With size 0 nothing is
  * taken: it only waits until something is (*used 1) or the end has come (*used 0). */
 struct result receive_piece(struct socket *socket, uint8_t *bytes, size_t size, int flags, size_t *used);
+
+/* Whether a receive that gave 0 bytes, where there was room for some, means that the peer sends no more. */
+bool receive_is_at_end(const struct socket *socket, int flags);

@@ -57,6 +57,23 @@ static const struct trial {
                 NULL },
         { "a fast open where only datagrams may go", TCP, "sendto",
                 "{'address':'127.0.0.8:9','text':'x','flags':['MSG_FASTOPEN']}", 403, "default" },
+        { "a message", UDP, "sendmsg", "{'address':'127.0.0.1:9','buffers':[]}", 200, NULL },
+        { "a message elsewhere", UDP, "sendmsg", "{'address':'127.0.0.9:9','buffers':[]}", 403, "default" },
+        { "the first of many messages elsewhere", UDP, "sendmsg",
+                "{'messages':[{'address':'127.0.0.9:9','buffers':[]}]}", 403, "default" },
+        { "a message by a detour", UDP, "sendmsg",
+                "{'address':'127.0.0.1:9','buffers':[],'ancillary':[{'level':'IPPROTO_IP','type':'IP_RETOPTS'"
+                ","
+                "'raw':'gwcEfwAACQA='}]}",
+                403, "option" },
+        { "a message by a detour of IPv6", "{'family':'AF_INET6','type':'SOCK_DGRAM'}", "sendmsg",
+                "{'address':'[::1]:9','buffers':[],'ancillary':[{'level':'IPPROTO_IPV6','type':'IPV6_RTHDR',"
+                "'raw':'AAIAAQAAAAA='}]}",
+                403, "option" },
+        { "a message with a mark", UDP, "sendmsg",
+                "{'address':'127.0.0.1:9','buffers':[],'ancillary':[{'level':'SOL_SOCKET','type':'SO_MARK',"
+                "'value':1}]}",
+                403, "default" },
         { "a multicast", UDP, "sendto", "{'address':'239.1.2.3:9','text':'x'}", 403, "default" },
         { "an address that is cut", UDP, "sendto", "{'address':{'family':'AF_INET','raw':'AAkA'},'text':'x'}",
                 403, "default" },

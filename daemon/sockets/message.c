@@ -1,0 +1,127 @@
+/* message.c: one sendmsg(2) or recvmsg(2): buffers in pieces, an address, ancillary data. */
+#include "daemon/sockets/message.h"
+
+#include <string.h>
+
+#include "daemon/sockets/cleanup.h"
+#include "daemon/sockets/receive.h"
+
+static bool is_blocked(int flags)
+{
+        return (errno == EAGAIN || errno == EINTR) && (flags & MSG_DONTWAIT) == 0;
+}
+
+/* seccomp: sendmsg */
+struct result message_send(struct socket *socket, const struct outgoing *message, int flags, size_t *sent)
+{
+        const struct passage *const to = message->to;
+        const struct msghdr header = { .msg_iov = message->pieces,
+                .msg_iovlen = message->piece_count,
+                /* The kernel only reads it. */
+                .msg_name = to == NULL ? NULL : (void *)(uintptr_t)&to->storage,
+                .msg_namelen = to == NULL ? 0 : to->size,
+                .msg_control = message->control_size == 0 ? NULL : message->control,
+                .msg_controllen = message->control_size };
+        /* With MSG_ZEROCOPY it would send what the memory holds by then, which others may have. */
+        const int kept = flags & ~MSG_ZEROCOPY;
+        const ssize_t taken = sendmsg(socket->fd, &header, kept | MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (taken < 0)
+                return is_blocked(flags) ? would_block("sendmsg") : refused("sendmsg", errno);
+        atomic_fetch_add_explicit(&socket->sent_bytes, (uint64_t)taken, memory_order_relaxed);
+        *sent = (size_t)taken;
+        return DONE;
+}
+
+static size_t room_of(const struct incoming *message)
+{
+        size_t room = 0;
+        for (size_t i = 0; i < message->piece_count; i++)
+                room += message->pieces[i].iov_len;
+        return room;
+}
+
+/* Whether the kernel tells a datagram's real length when asked, and is not put off by being asked. */
+static bool tells_length(const struct socket *socket)
+{
+        static const int families[] = { AF_INET, AF_INET6, AF_UNIX, AF_PACKET, AF_NETLINK };
+        for (size_t i = 0; i < sizeof families / sizeof *families; i++)
+                if (families[i] == socket->family)
+                        return socket->type != SOCK_STREAM;
+        return false;
+}
+
+/* What a receive_until() had gathered. The pieces are slices of one buffer, so the first one leads to all. */
+static struct result receive_unread(struct socket *socket, struct incoming *message, size_t room, int flags)
+{
+        TRY(receive_piece(socket, message->pieces[0].iov_base, room, flags, &message->size));
+        message->length = message->size;
+        return DONE;
+}
+
+/* The kernel keeps the beginning only for a call that blocks in it. Gathering loses ancillary data, which on
+ * AF_UNIX may be descriptors: there it must have been declined. */
+static bool gathers(const struct socket *socket, const struct incoming *message, size_t room, int flags)
+{
+        static const int others = MSG_PEEK | MSG_OOB | MSG_ERRQUEUE | MSG_TRUNC;
+        return (flags & (MSG_WAITALL | others)) == MSG_WAITALL && socket->type == SOCK_STREAM && room > 0 &&
+               (socket->family != AF_UNIX || message->control_size == 0);
+}
+
+static struct result receive_whole(struct socket *socket, struct incoming *message, size_t room, int flags)
+{
+        struct goal goal = { .bytes = room, .limit = room };
+        struct receipt receipt = { .size = 0 };
+        struct result result = receive_until(socket, &goal, flags & ~MSG_WAITALL, &receipt);
+        if (result.kind == RESULT_REFUSED)
+                result.call = "recvmsg";
+        TRY(result);
+        uint8_t *bytes memory_auto = receipt.bytes;
+        if (receipt.size > 0)
+                memcpy(message->pieces[0].iov_base, bytes, receipt.size);
+        message->size = message->length = receipt.size;
+        message->end = receipt.eof;
+        return DONE;
+}
+
+/* seccomp: recvmsg */
+static struct result receive_new(struct socket *socket, struct incoming *message, size_t room, int flags)
+{
+        struct address *const address = &message->address;
+        struct msghdr *const header = &message->header;
+        const int more = MSG_DONTWAIT | MSG_CMSG_CLOEXEC | (tells_length(socket) ? MSG_TRUNC : 0);
+        *header = (struct msghdr){ .msg_iov = message->pieces,
+                .msg_iovlen = message->piece_count,
+                .msg_name = &address->storage,
+                .msg_namelen = sizeof address->storage,
+                .msg_control = message->control_size == 0 ? NULL : message->control,
+                .msg_controllen = message->control_size };
+        const ssize_t length = recvmsg(socket->fd, header, flags | more);
+        if (length < 0)
+                return is_blocked(flags) ? would_block("recvmsg") : refused("recvmsg", errno);
+        const bool discards = socket->type == SOCK_STREAM && (flags & MSG_TRUNC) != 0;
+        message->length = (size_t)length;
+        message->size = discards ? 0 : message->length < room ? message->length : room;
+        message->flags = header->msg_flags & ~MSG_CMSG_CLOEXEC;
+        message->end = length == 0 && room > 0 && receive_is_at_end(socket, flags);
+        address->size = header->msg_namelen < sizeof address->storage ? header->msg_namelen
+                                                                      : (socklen_t)sizeof address->storage;
+        address->given = address->size > 0;
+        if ((flags & (MSG_PEEK | MSG_ERRQUEUE)) == 0)
+                atomic_fetch_add_explicit(&socket->received_bytes, (uint64_t)length, memory_order_relaxed);
+        return DONE;
+}
+
+struct result message_receive(struct socket *socket, struct incoming *message, int flags)
+{
+        const size_t room = room_of(message);
+        message->size = message->length = 0;
+        message->flags = 0;
+        message->end = false;
+        message->address = (struct address){ .size = 0 };
+        message->header = (struct msghdr){ .msg_control = NULL };
+        if (gathers(socket, message, room, flags))
+                return receive_whole(socket, message, room, flags);
+        if (socket->unread.size > 0 && room > 0 && (flags & (MSG_OOB | MSG_ERRQUEUE)) == 0)
+                return receive_unread(socket, message, room, flags);
+        return receive_new(socket, message, room, flags);
+}

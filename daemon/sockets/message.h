@@ -1,0 +1,37 @@
+/* message.h: one sendmsg(2) or recvmsg(2): buffers in pieces, an address, ancillary data. */
+#pragma once
+
+#include "daemon/sockets/socket.h"
+#include "daemon/sockets/target.h"
+
+/* What is sent; all of it is borrowed. */
+struct outgoing {
+        struct iovec *pieces;
+        size_t piece_count;
+        const struct passage *to; /* NULL: the connected peer */
+        uint8_t *control;
+        size_t control_size;
+};
+
+/* Sends once; *sent is how many bytes the kernel took. RESULT_WAIT, or a refusal. Called under the send
+ * lane's turn. */
+struct result message_send(struct socket *socket, const struct outgoing *message, int flags, size_t *sent);
+
+/* What is received into. */
+struct incoming {
+        struct iovec *pieces; /* slices of one buffer, in order; the caller's */
+        size_t piece_count;
+        uint8_t *control; /* the caller's */
+        size_t control_size;
+
+        size_t size;   /* bytes in the pieces */
+        size_t length; /* the message's real one, which may be more */
+        int flags;     /* MSG_TRUNC, MSG_CTRUNC, MSG_EOR … */
+        bool end;      /* the peer sends no more */
+        struct address address;
+        struct msghdr header; /* to walk the ancillary data; its descriptors are the caller's now */
+};
+
+/* Receives once; bytes that a receive_until() left come first. Fills in all from `size` on. RESULT_WAIT, or a
+ * refusal. Called under the receive lane's turn. */
+struct result message_receive(struct socket *socket, struct incoming *message, int flags);

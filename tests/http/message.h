@@ -1,0 +1,20 @@
+/* message.h: what tests of messages share: datagram sockets, and what a received message says. */
+#pragma once
+
+#include "tests/http/steps.h"
+
+struct post {
+        const char *id;
+        int port;
+};
+
+/* A datagram socket, bound there; `options` are the items of the list. */
+struct post make_udp(struct stage *stage, const char *local, const char *options);
+
+#define FLAG(level, option) "{'level':'" level "','option':'" option "','value':true}"
+
+/* The value of a message's first ancillary item of that type, or NULL; ancillary_at() fails the test then. */
+json_t *ancillary_of(const json_t *message, const char *type);
+json_t *ancillary_at(const struct reply *reply, const char *type);
+
+bool has_flag(const json_t *message, const char *flag);

@@ -140,7 +140,8 @@ bool problem_reply(const struct problem *problem, int64_t started_ns, struct cal
 static bool reply_problem(const struct call *call, const struct problem *problem, struct call_reply *out)
 {
         json_t *const object = problem_to_json(problem);
-        if (object != NULL && (problem->kind == PROBLEM_ERRNO || problem->kind == PROBLEM_SHUTTING_DOWN))
+        /* An unexpected outcome says it already. */
+        if (object != NULL && problem->kind != PROBLEM_UNEXPECTED_OUTCOME)
                 add_progress(call, object);
         return reply_problem_object(object, problem, call->started_ns, out);
 }

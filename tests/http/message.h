@@ -18,3 +18,10 @@ json_t *ancillary_of(const json_t *message, const char *type);
 json_t *ancillary_at(const struct reply *reply, const char *type);
 
 bool has_flag(const json_t *message, const char *flag);
+
+/* An abstract name of this test's own, for sockets. */
+enum { GIFT_NAME_SIZE = 32 };
+void gift_name(char out[static GIFT_NAME_SIZE]);
+
+/* Sends descriptors in a message to the AF_UNIX datagram socket of that name, as another process does. */
+void give(const char *name, const int *fds, size_t count);

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "tests/http/message.h"
@@ -205,43 +204,50 @@ static void rights(struct stage *stage)
 /* From another process: a socket is kept, a pipe and a file are not. */
 static void rights_from_outside(struct stage *stage)
 {
-        char path[sizeof((struct sockaddr_un *)NULL)->sun_path];
-        snprintf(path, sizeof path, "%s/gifts", stage->daemon->directory);
+        char name[GIFT_NAME_SIZE], bytes[8];
+        gift_name(name);
         const char *const server =
-                make(stage, "{'family':'AF_UNIX','type':'SOCK_DGRAM','bind':'unix:%s'}", path);
-        struct sockaddr_un to = { .sun_family = AF_UNIX };
-        strcpy(to.sun_path, path);
+                make(stage, "{'family':'AF_UNIX','type':'SOCK_DGRAM','bind':'unix:@%s'}", name);
         int ends[2], pipes[2];
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
         assert_int_equal(pipe(pipes), 0);
         const int file = open("/etc/hostname", O_RDONLY);
-        const int fds[] = { pipes[0], ends[0], file };
-        union {
-                struct cmsghdr header;
-                char bytes[CMSG_SPACE(sizeof fds)];
-        } control = { .header = { .cmsg_level = SOL_SOCKET,
-                              .cmsg_type = SCM_RIGHTS,
-                              .cmsg_len = CMSG_LEN(sizeof fds) } };
-        memcpy(CMSG_DATA(&control.header), fds, sizeof fds);
-        struct iovec piece = { .iov_base = "x", .iov_len = 1 };
-        const struct msghdr message = { .msg_name = &to,
-                .msg_namelen = sizeof to,
-                .msg_iov = &piece,
-                .msg_iovlen = 1,
-                .msg_control = &control,
-                .msg_controllen = sizeof control };
-        const int sender = socket(AF_UNIX, SOCK_DGRAM, 0);
-        assert_int_equal(sendmsg(sender, &message, 0), 1);
+        give(name, (const int[]){ pipes[0], ends[0], file }, 3);
         const struct reply *const reply = act(stage, server, "recvmsg", 200, "");
         const json_t *const value = ancillary_at(reply, "SCM_RIGHTS");
         expect_json(json_object_get(value, "closed"), "['pipe','file']");
         const char *const id = json_string_value(json_array_get(json_object_get(value, "sockets"), 0));
+        const struct reply *const shown = get(stage, 200, "/v1/sockets/%s", id);
+        assert_string_equal(text_at(shown, "parent"), server);
         act(stage, id, "send", 200, "{'text':'hello'}");
-        char bytes[8];
         assert_int_equal(read(ends[1], bytes, sizeof bytes), 5);
-        const int opened[] = { ends[0], ends[1], pipes[0], pipes[1], file, sender };
+        const int opened[] = { ends[0], ends[1], pipes[0], pipes[1], file };
         for (size_t i = 0; i < COUNT(opened); i++)
                 close(opened[i]);
+}
+
+/* Where the caller may have no more, what comes is closed; without room it never gets in. */
+static void rights_over_a_limit(struct stage *stage)
+{
+        struct stage own;
+        stage_open(&own, (const char *const[]){ "--max-sockets", "3", NULL });
+        const struct ends pair = make_pair(&own, "SOCK_DGRAM");
+        const char *const gift = make(&own, "{}");
+        for (int i = 0; i < 3; i++)
+                act(&own, pair.near, "sendmsg", 200,
+                        "{'buffers':[{'text':'x'}],'ancillary':[{'level':'SOL_SOCKET','type':'SCM_RIGHTS',"
+                        "'value':{'sockets':['%s']}}]}",
+                        gift);
+        const struct reply *reply = act(&own, pair.far, "recvmsg", 200, "");
+        expect_json(ancillary_at(reply, "SCM_RIGHTS"), "{'sockets':[],'closed':['socket, over a limit']}");
+        reply = act(&own, pair.far, "recvmsg?ancillary_size=0", 200, "");
+        assert_true(has_flag(reply->json, "MSG_CTRUNC"));
+        drop(&own, 204, "/v1/sockets/%s", gift);
+        reply = act(&own, pair.far, "recvmsg", 200, "");
+        assert_int_equal(json_array_size(json_at(ancillary_at(reply, "SCM_RIGHTS"), "sockets")), 1);
+        assert_int_equal(count_sockets(&own), 3);
+        daemon_stop(own.daemon);
+        stage_close(&own, stage);
 }
 
 static void credentials(struct stage *stage)
@@ -274,6 +280,7 @@ static const struct scenario scenarios[] = {
         { "times of what was sent", sent_times },
         { "descriptors", rights },
         { "descriptors from outside", rights_from_outside },
+        { "descriptors over a limit", rights_over_a_limit },
         { "credentials", credentials },
 };
 

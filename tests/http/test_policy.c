@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "tests/http/message.h"
 #include "tests/http/policy.h"
 
 #define TCP "{}"
@@ -214,11 +215,58 @@ static void rules_ask_who(struct stage *stage)
         expect_denied(as_ci(stage, "/v1/sockets", "{'connect':'127.0.0.4:1'}"), "default");
 }
 
+/* Of two that come from elsewhere, the one that may not be made is not had either. */
+static void gifts_are_judged(struct stage *stage)
+{
+        char name[GIFT_NAME_SIZE];
+        gift_name(name);
+        const char *const server =
+                make(stage, "{'family':'AF_UNIX','type':'SOCK_DGRAM','bind':'unix:@%s'}", name);
+        const int denied = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+        const int welcome = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        give(name, (const int[]){ denied, welcome }, 2);
+        const json_t *const value = ancillary_at(act(stage, server, "recvmsg", 200, ""), "SCM_RIGHTS");
+        expect_json(json_object_get(value, "closed"), "['socket, denied by the policy']");
+        assert_int_equal(json_array_size(json_object_get(value, "sockets")), 1);
+        char *const log = daemon_log(stage->daemon);
+        assert_non_null(strstr(log, "policy: owner: socket AF_UNIX SOCK_SEQPACKET is denied"));
+        free(log);
+        close(denied);
+        close(welcome);
+}
+
+/* What went before the one that is denied is said. */
+static void many_messages_are_judged(struct stage *stage)
+{
+        const struct post one = make_udp(stage, "127.0.0.1:0", "");
+        const struct reply *const reply = act(stage, one.id, "sendmsg", 403,
+                "{'messages':[{'address':'127.0.0.1:%d','buffers':[{'text':'x'}]},"
+                "{'address':'127.0.0.9:9','buffers':[]}]}",
+                one.port);
+        expect_denied(reply, "default");
+        assert_int_equal(number_at(reply, "messages"), 1);
+}
+
+/* Another's socket cannot be sent, no more than one that is not there. */
+static void others_are_not_sent(struct stage *stage)
+{
+        char path[64], json[256];
+        const struct ends pair = make_pair(stage, "SOCK_STREAM");
+        const struct reply *const own = as_ci(stage, "/v1/socketpairs", "{'type':'SOCK_DGRAM'}");
+        snprintf(path, sizeof path, "/v1/sockets/%s/sendmsg", text_at(own, "sockets.0.id"));
+        snprintf(json, sizeof json,
+                "{'buffers':[],'ancillary':[{'level':1,'type':1,'value':{'sockets':['%s']}}]}", pair.near);
+        expect_problem(as_ci(stage, path, json), 400, "ancillary");
+}
+
 static const struct scenario scenarios[] = {
         { "pairs are judged", pairs_are_judged },
         { "peers are turned away", peers_are_turned_away },
         { "many peers are turned away", many_peers_are_turned_away },
         { "rules ask who", rules_ask_who },
+        { "gifts are judged", gifts_are_judged },
+        { "many messages are judged", many_messages_are_judged },
+        { "others' sockets are not sent", others_are_not_sent },
 };
 
 int main(void)

@@ -42,8 +42,8 @@ static const struct fields *common_of(const struct operation *operation)
 {
         if (operation->turn != TURN_NONE)
                 return &common_fields;
-        const bool calls = operation->method == METHOD_POST && operation->system_call[0] != '\0';
-        return calls ? &no_wait_fields : &no_common_fields;
+        const bool calls = operation->method == METHOD_POST || operation->method == METHOD_PUT;
+        return calls && operation->system_call[0] != '\0' ? &no_wait_fields : &no_common_fields;
 }
 
 bool common_applies(const struct operation *operation, const struct field *field)

@@ -11,12 +11,14 @@ struct call;
 struct draft;
 struct goal;
 struct lookup;
+struct reactors;
 
 /* What all calls work on. Constant once the daemon serves, but for the policy that the guard has. */
 struct service {
         struct registry *registry;
         struct sessions *sessions;
         struct waiter *waiter;
+        struct reactors *reactors;
         int64_t default_timeout_ms, max_timeout_ms;
         size_t max_body_size;
         _Atomic bool shutting_down;

@@ -133,8 +133,20 @@ static void prepare_wait(struct call *call, enum attempt (*attempt)(struct wait 
         call->wait.wake = wake;
 }
 
+/* A direction that a reactor has for itself is nobody else's. */
+static bool is_reacting(struct call *call, enum direction direction)
+{
+        if ((call->socket->reacting & 1u << direction) == 0)
+                return false;
+        call->result = refused(call->operation->system_call, EBUSY);
+        call->result.detail = "a reactor serves the socket: DELETE it first";
+        return true;
+}
+
 static enum call_state enter_lane(struct call *call, enum direction direction)
 {
+        if (is_reacting(call, direction))
+                return CALL_DONE;
         prepare_wait(call, attempt_run);
         call->wait.socket = call->socket;
         call->wait.direction = direction;
@@ -310,6 +322,8 @@ static enum call_state run_piece(struct call *call, size_t *used)
                         return CALL_DONE;
                 }
         }
+        if (is_reacting(call, call->wait.direction))
+                return CALL_DONE;
         if (waiter_enter(call->service->waiter, &call->wait) == ENTRY_PARKED)
                 return CALL_PARKED;
         end_early(call);

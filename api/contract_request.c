@@ -55,8 +55,8 @@ static json_t *query_parameter(struct contract *contract, const struct operation
         json_t *const description = json_object_get(property, "description");
         if (description)
                 json_object_set(parameter, "description", description);
-        /* A POST may have it in its body instead. */
-        if (field && field->required && operation->method != METHOD_POST)
+        /* A POST or PUT may have it in its body instead. */
+        if (field && field->required && operation->method != METHOD_POST && operation->method != METHOD_PUT)
                 contract_set(contract, parameter, "required", json_true());
         add_parameter_schema(contract, parameter, property);
         return parameter;

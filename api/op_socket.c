@@ -11,6 +11,7 @@
 #include "api/socket_object.h"
 #include "daemon/sockets/cleanup.h"
 #include "daemon/sockets/interface.h"
+#include "daemon/sockets/reactor.h"
 
 /* No constant has this number. */
 enum { ABSENT = INT32_MIN };
@@ -360,7 +361,8 @@ struct result run_socket_delete(
 {
         (void)reply;
         struct service *const service = call->service;
-        return registry_close(service->registry, service->waiter, call->socket, request->reset)
+        return registry_close(
+                       service->registry, service->waiter, service->reactors, call->socket, request->reset)
                        ? DONE
                        : (struct result){ .kind = RESULT_UNKNOWN };
 }

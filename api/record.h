@@ -128,6 +128,23 @@ struct socket_show_request {
 struct socket_options_request {
         char unused;
 };
+struct reactor_start_request {
+        struct text kind, to;
+        struct binary pattern;
+        struct text pattern_text;
+        uint64_t total;
+        int64_t rate;
+        int size;
+        bool hash;
+        struct value replies;
+        int connections;
+};
+struct reactor_show_request {
+        char unused;
+};
+struct reactor_stop_request {
+        char unused;
+};
 struct if_nameindex_request {
         char unused;
 };
@@ -255,6 +272,13 @@ struct batch_result {
         struct moment started;
         int64_t late_us;
         struct value clock;
+};
+struct reactor_object {
+        struct text kind, state, error;
+        uint64_t received_bytes, sent_bytes, reads, writes, total, accepted, denied, dropped, matches;
+        int connections;
+        struct text sha256;
+        struct value mismatch;
 };
 struct inet_packed {
         struct binary packed;

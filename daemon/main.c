@@ -23,6 +23,7 @@
 #include "daemon/server.h"
 #include "daemon/sockets/background.h"
 #include "daemon/sockets/policy.h"
+#include "daemon/sockets/reactor.h"
 #include "daemon/systemd.h"
 #include "daemon/watchdog.h"
 
@@ -324,9 +325,12 @@ static bool start_service(struct daemon *daemon)
                 configuration->max_body > 0 ? (size_t)configuration->max_body : DEFAULT_MAX_BODY;
         daemon->service.registry = registry_new(max_sockets);
         daemon->service.waiter = waiter_new(daemon->descriptors);
-        daemon->service.sessions = sessions_new(daemon->service.registry, daemon->service.waiter);
+        daemon->service.reactors = reactors_new(
+                daemon->descriptors, daemon->service.registry, &daemon->service.guard, daemon->service.note);
+        daemon->service.sessions =
+                sessions_new(daemon->service.registry, daemon->service.waiter, daemon->service.reactors);
         if (daemon->service.registry == NULL || daemon->service.waiter == NULL ||
-                daemon->service.sessions == NULL) {
+                daemon->service.reactors == NULL || daemon->service.sessions == NULL) {
                 log_write(LOG_LEVEL_ERROR, "cannot start: %s", strerror(errno));
                 return false;
         }
@@ -458,6 +462,7 @@ static int run(struct daemon *daemon)
         if (!background_stop(now_ns() + (int64_t)BACKGROUND_TIMEOUT_MS * NS_PER_MS))
                 _exit(serving ? EXIT_SUCCESS : EXIT_FAILURE);
         sessions_free(daemon->service.sessions);
+        reactors_free(daemon->service.reactors);
         waiter_free(daemon->service.waiter);
         registry_free(daemon->service.registry);
         guard_clear(&daemon->service.guard);

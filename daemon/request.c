@@ -88,18 +88,19 @@ static bool begin_call(struct request *request)
         return call->problem == NULL;
 }
 
-/* Which stage takes the body, by its media type. A body without one is raw where there is a payload to fill.
- */
+/* Which stage takes the body, by its media type. A body without one is raw where there is a payload to fill;
+ * a PUT of a payload has no other body. */
 static bool choose_stage(struct request *request)
 {
         const char *const media = request->headers.values[HEADER_CONTENT_TYPE];
         const struct operation *const operation = request->route.operation;
-        const bool raw = media == NULL ? operation->method == METHOD_PUT || has_body(request)
-                                       : media_is(media, "application/octet-stream");
+        const bool uploads = operation->method == METHOD_PUT && fields_payload(operation->request) != NULL;
+        const bool raw =
+                media == NULL ? uploads || has_body(request) : media_is(media, "application/octet-stream");
         request->stage = raw ? STAGE_RAW : STAGE_JSON;
         if (raw)
                 return fields_payload(operation->request) != NULL;
-        return !has_body(request) || (operation->method != METHOD_PUT && media_is(media, "application/json"));
+        return !has_body(request) || (!uploads && media_is(media, "application/json"));
 }
 
 /* Begins the call of a request that was admitted, and chooses what becomes of its body. */

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "daemon/sockets/cleanup.h"
+#include "daemon/sockets/reactor.h"
 #include "daemon/sockets/session.h"
 #include "daemon/sockets/waiter.h"
 
@@ -146,12 +147,14 @@ bool registry_unpublish(struct registry *registry, struct socket *socket)
 
 /* The kernel may hand the descriptor's number out again as soon as it is closed: the id goes first, then
  * those who wait, and the last reference closes it. */
-bool registry_close(struct registry *registry, struct waiter *waiter, struct socket *socket, bool reset)
+bool registry_close(struct registry *registry, struct waiter *waiter, struct reactors *reactors,
+        struct socket *socket, bool reset)
 {
         if (!registry_unpublish(registry, socket))
                 return false;
         socket->closed = true;
         waiter_cancel(waiter, socket);
+        reactors_forget(reactors, socket);
         socket_close(socket, reset);
         socket_release(socket);
         return true;

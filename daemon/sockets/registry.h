@@ -9,6 +9,7 @@
 enum { SOCKET_ID_SIZE = 32 };
 
 struct registry;
+struct reactors;
 struct waiter;
 
 /* NULL without memory. `limit` bounds the published sockets. */
@@ -35,9 +36,10 @@ struct socket *registry_find_number(struct registry *registry, uint64_t number);
 /* Takes the id away. False when another caller already has. The registry's reference goes to the caller. */
 bool registry_unpublish(struct registry *registry, struct socket *socket);
 
-/* Unpublishes a socket, ends its parked calls, and closes it, with RST if so asked. Not under a lane's lock.
- * False when another caller already has. */
-bool registry_close(struct registry *registry, struct waiter *waiter, struct socket *socket, bool reset);
+/* Unpublishes a socket, ends its parked calls and its reactor, and closes it, with RST if so asked. Not under
+ * a lane's lock. False when another caller already has. */
+bool registry_close(struct registry *registry, struct waiter *waiter, struct reactors *reactors,
+        struct socket *socket, bool reset);
 
 /* A number of the sockets' own sequence, for something else that is to have an id. */
 uint64_t registry_take_number(struct registry *registry);

@@ -17,6 +17,7 @@ static const int64_t NS_PER_S = 1000000000, NS_PER_MS = 1000000;
 struct sessions {
         struct registry *registry;
         struct waiter *waiter;
+        struct reactors *reactors;
         pthread_t thread;
 
         pthread_mutex_t lock; /* guards all below */
@@ -47,7 +48,8 @@ static uint64_t close_batch(const struct sessions *sessions, const struct sessio
         for (size_t i = 0; i < count; i++) {
                 last = batch[i]->number;
                 if (batch[i]->session == session)
-                        registry_close(sessions->registry, sessions->waiter, batch[i], false);
+                        registry_close(
+                                sessions->registry, sessions->waiter, sessions->reactors, batch[i], false);
                 socket_release(batch[i]);
         }
         return last;
@@ -141,13 +143,14 @@ static bool start(struct sessions *sessions)
         return sessions->started;
 }
 
-struct sessions *sessions_new(struct registry *registry, struct waiter *waiter)
+struct sessions *sessions_new(struct registry *registry, struct waiter *waiter, struct reactors *reactors)
 {
         struct sessions *const sessions = calloc(1, sizeof *sessions);
         if (sessions == NULL)
                 return NULL;
         sessions->registry = registry;
         sessions->waiter = waiter;
+        sessions->reactors = reactors;
         sessions->end = &sessions->oldest;
         pthread_mutex_init(&sessions->lock, NULL);
         pthread_cond_init(&sessions->changed, NULL);

@@ -45,8 +45,8 @@ static inline void cleanup_session(struct session **session)
 
 struct sessions;
 
-/* Both are to outlive it. NULL without memory. */
-struct sessions *sessions_new(struct registry *registry, struct waiter *waiter);
+/* All are to outlive it; reactors may be NULL. NULL without memory. */
+struct sessions *sessions_new(struct registry *registry, struct waiter *waiter, struct reactors *reactors);
 
 /* Stops looking at leases, when no call is under way. Sockets stay. Accepts NULL. */
 void sessions_free(struct sessions *sessions);

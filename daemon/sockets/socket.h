@@ -11,6 +11,7 @@
 
 enum { LABEL_SIZE = 128 };
 
+struct reactor;
 struct session;
 struct wait;
 
@@ -48,6 +49,10 @@ struct socket {
 
         struct lane lanes[DIRECTION_COUNT];
         struct unread unread; /* guarded by the receive lane's lock */
+        /* Guarded by the reactors' lock; the bits of the directions that a reactor has for itself are also
+         * read without. */
+        struct reactor *reactor;
+        _Atomic unsigned reacting;
         /* Guarded by the waiter's lock: its name in the epoll (0: not there), whether it is asked for events,
          * and how many calls wait on it. */
         uint64_t watch_ticket;

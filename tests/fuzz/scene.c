@@ -57,7 +57,7 @@ static void set_up(void)
         struct accounts *const accounts = accounts_new(&none, &none);
         scene_service.registry = registry_new(SOCKETS_MOST);
         scene_service.waiter = waiter_new(256);
-        scene_service.sessions = sessions_new(scene_service.registry, scene_service.waiter);
+        scene_service.sessions = sessions_new(scene_service.registry, scene_service.waiter, NULL);
         scene_service.default_timeout_ms = scene_service.max_timeout_ms = 60000;
         scene_service.max_body_size = 1 << 20;
         HOLDS(accounts != NULL && scene_service.registry != NULL && scene_service.waiter != NULL);

@@ -206,7 +206,7 @@ static inline bool exchange_open(void)
 {
         exchange_service.registry = registry_new(100);
         exchange_service.waiter = waiter_new(256);
-        exchange_service.sessions = sessions_new(exchange_service.registry, exchange_service.waiter);
+        exchange_service.sessions = sessions_new(exchange_service.registry, exchange_service.waiter, NULL);
         exchange_service.default_timeout_ms = 30000;
         exchange_service.max_timeout_ms = 60000;
         exchange_service.max_body_size = 1 << 20;

@@ -86,8 +86,11 @@ static void enter_calmly(struct reactors *reactors)
                 pthread_cond_wait(&reactors->calm, &reactors->lock);
 }
 
+/* seccomp: read */
 static void run_event(struct reactors *reactors, const struct epoll_event *event)
 {
+        if (event->data.u64 == 0)
+                eventfd_read(reactors->wake, &(eventfd_t){ 0 });
         struct link *const link = table_find(&reactors->links, event->data.u64);
         if (link == NULL)
                 return;
@@ -104,11 +107,13 @@ static void *run(void *context)
         struct reactors *const reactors = context;
         struct epoll_event events[EVENTS_AT_ONCE];
         pthread_setname_np(pthread_self(), "reactors");
-        for (bool stopping = false; !stopping;) {
+        for (;;) {
                 enter_calmly(reactors);
                 const int timeout_ms = run_later(reactors);
-                stopping = reactors->stopping;
+                const bool stopping = reactors->stopping;
                 pthread_mutex_unlock(&reactors->lock);
+                if (stopping)
+                        return NULL;
                 const int count = epoll_wait(reactors->epoll, events, EVENTS_AT_ONCE, timeout_ms);
                 for (int i = 0; i < count; i++) {
                         enter_calmly(reactors);
@@ -116,7 +121,6 @@ static void *run(void *context)
                         pthread_mutex_unlock(&reactors->lock);
                 }
         }
-        return NULL;
 }
 
 static const uint8_t *append(uint8_t **end, const uint8_t *bytes, size_t size)
@@ -319,17 +323,17 @@ static bool open_epoll(struct reactors *reactors)
 {
         struct epoll_event event = { .events = EPOLLIN };
         reactors->epoll = epoll_create1(EPOLL_CLOEXEC);
-        reactors->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        return reactors->epoll >= 0 && reactors->stop >= 0 &&
-               epoll_ctl(reactors->epoll, EPOLL_CTL_ADD, reactors->stop, &event) == 0;
+        reactors->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        return reactors->epoll >= 0 && reactors->wake >= 0 &&
+               epoll_ctl(reactors->epoll, EPOLL_CTL_ADD, reactors->wake, &event) == 0;
 }
 
 static void dispose(struct reactors *reactors)
 {
         if (reactors->epoll >= 0)
                 close(reactors->epoll);
-        if (reactors->stop >= 0)
-                close(reactors->stop);
+        if (reactors->wake >= 0)
+                close(reactors->wake);
         table_free(&reactors->links);
         pthread_cond_destroy(&reactors->calm);
         pthread_mutex_destroy(&reactors->lock);
@@ -344,7 +348,7 @@ struct reactors *reactors_new(
                 return NULL;
         pthread_mutex_init(&reactors->lock, NULL);
         pthread_cond_init(&reactors->calm, NULL);
-        reactors->epoll = reactors->stop = -1;
+        reactors->epoll = reactors->wake = -1;
         reactors->registry = registry;
         reactors->guard = guard;
         reactors->note = note;
@@ -365,7 +369,7 @@ void reactors_free(struct reactors *reactors)
                 ENTER_SCOPE(reactors);
                 reactors->stopping = true;
         }
-        eventfd_write(reactors->stop, 1);
+        eventfd_write(reactors->wake, 1);
         pthread_join(reactors->thread, NULL);
         for (struct reactor *reactor = reactors->first, *next; reactor != NULL; reactor = next) {
                 next = reactor->next;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 
 #include "daemon/sockets/cleanup.h"
 #include "daemon/sockets/registry.h"
@@ -159,6 +160,24 @@ static void link_finish(struct link *link)
         }
 }
 
+/* What it is to wait for before it goes on. No event will tell of what a recv has left over. */
+static enum step next_step(struct link *link)
+{
+        if (link_has_work(link))
+                return STEP_WRITABLE;
+        if (link->socket->unread.size == 0)
+                return STEP_READABLE;
+        link->due_ns = 0;
+        return STEP_LATER;
+}
+
+/* seccomp: epoll_ctl */
+static void await(struct link *link, enum step step)
+{
+        watch(link, step == STEP_READABLE ? EPOLLIN : 0, step == STEP_WRITABLE ? EPOLLOUT : 0);
+        set_later(link, step == STEP_LATER);
+}
+
 /* Some steps, and then others have their turn. */
 void link_turn(struct link *link)
 {
@@ -167,13 +186,12 @@ void link_turn(struct link *link)
         for (int i = 0; i < STEPS_PER_TURN && step == STEP_MORE; i++)
                 step = link->step(link);
         if (step == STEP_MORE)
-                step = link_has_work(link) ? STEP_WRITABLE : STEP_READABLE;
+                step = next_step(link);
         if (step == STEP_ENDED) {
                 link_finish(link);
                 return;
         }
-        watch(link, step == STEP_READABLE ? EPOLLIN : 0, step == STEP_WRITABLE ? EPOLLOUT : 0);
-        set_later(link, step == STEP_LATER);
+        await(link, step);
 }
 
 /* A forward between streams has a pipe; and its way out is watched by itself, as others may lead there too.
@@ -211,6 +229,7 @@ static struct result link_equip(struct link *link)
         return plan->kind == REACTOR_FORWARD ? open_forward(link) : DONE;
 }
 
+/* seccomp: write */
 static void link_add(struct link *link, size_t reserved)
 {
         struct reactor *const reactor = link->reactor;
@@ -222,8 +241,10 @@ static void link_add(struct link *link, size_t reserved)
         if (link->next != NULL)
                 link->next->at = &link->next;
         reactor->links = link;
-        watch(link, link->step == link_accept || !link_has_work(link) ? EPOLLIN : 0,
-                link_has_work(link) ? EPOLLOUT : 0);
+        await(link, link->step == link_accept ? STEP_READABLE : next_step(link));
+        /* The thread may wait longer than this link does. */
+        if (link->later_at != NULL)
+                eventfd_write(reactor->reactors->wake, 1);
 }
 
 /* seccomp: getsockopt */

@@ -69,7 +69,7 @@ enum { SCRATCH_SIZE = 4 * REACTOR_BLOCK };
 
 struct reactors {
         pthread_t thread;
-        int epoll, stop; /* stop: an eventfd */
+        int epoll, wake; /* wake: an eventfd, to look again */
         struct registry *registry;
         struct guard *guard;
         void (*note)(const char *text);

@@ -12,6 +12,7 @@ enum { OPERATIONS_MAX = 64, MAX_SOCKETS = 4 };
 struct operation {
         char method[8], path[128]; /* with an unknown id */
         bool has_id, is_of_session;
+        bool uploads;            /* a PUT of a payload */
         const json_t *responses; /* as long as the scenario lasts */
 };
 
@@ -22,8 +23,9 @@ static struct operations {
 
 static const char *const arguments[] = { "--max-body", "65536", "--max-sockets", "4", NULL };
 
-static void operation_add(const char *path, const char *method, const json_t *responses)
+static void operation_add(const char *path, const char *method, const json_t *object)
 {
+        const json_t *const content = json_object_get(json_object_get(object, "requestBody"), "content");
         assert_true(operations.count < OPERATIONS_MAX);
         struct operation *const operation = &operations.rows[operations.count++];
         const char *const mark = strstr(path, "{id}");
@@ -34,7 +36,9 @@ static void operation_add(const char *path, const char *method, const json_t *re
                 operation->method[i] = (char)toupper((unsigned char)method[i]);
         operation->has_id = mark != NULL;
         operation->is_of_session = mark && strncmp(path, "/v1/sessions/", 13) == 0;
-        operation->responses = responses;
+        operation->uploads =
+                strcmp(method, "put") == 0 && json_object_get(content, "application/octet-stream");
+        operation->responses = json_object_get(object, "responses");
 }
 
 /* Whether the contract lists the status for it. */
@@ -53,7 +57,7 @@ static void operations_read(struct stage *stage)
         {
                 json_object_foreach(item, method, operation)
                 {
-                        operation_add(path, method, json_object_get(operation, "responses"));
+                        operation_add(path, method, operation);
                 }
         }
         assert_true(operations.count >= 30);
@@ -142,7 +146,7 @@ static void unknown_ids(struct stage *stage)
                 const struct operation *const operation = &operations.rows[i];
                 if (!operation->has_id)
                         continue;
-                const bool is_raw = strcmp(operation->method, "PUT") == 0;
+                const bool is_raw = operation->uploads;
                 const struct request request = {
                         .method = operation->method,
                         .path = operation->path,
@@ -173,7 +177,7 @@ static void too_large(struct stage *stage)
                         continue;
                 const char *const id = subject_make(stage, operation);
                 char *const path = operation_path(operation, id, NULL);
-                const bool is_raw = strcmp(operation->method, "PUT") == 0;
+                const bool is_raw = operation->uploads;
                 const struct request request = {
                         .method = operation->method,
                         .path = path,
@@ -315,7 +319,7 @@ static void expect_shutting_down(
 {
         if (may_answer(operation, "503")) {
                 char *const path = operation_path(operation, id, NULL);
-                const bool is_raw = strcmp(operation->method, "PUT") == 0;
+                const bool is_raw = operation->uploads;
                 const struct request request = { .method = operation->method,
                         .path = path,
                         .raw = is_raw ? "x" : NULL,

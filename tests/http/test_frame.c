@@ -232,6 +232,20 @@ static void large(struct stage *stage)
         free(bytes);
 }
 
+/* Later steps may name a message. */
+static void batched(struct stage *stage)
+{
+        const struct ends pair = make_pair(stage, "SOCK_STREAM");
+        const struct reply *const reply = post(stage, 200, "/v1/batch",
+                "{'steps':[{'path':'/v1/sockets/%s/send','body':{'text':'one;two;'}},"
+                "{'name':'got','path':'/v1/sockets/%s/"
+                "recv','body':{'frame':{'delimiter_text':';','count':2}}},"
+                "{'path':'/v1/sockets/%s/send','body':{'data':{'$ref':'got/messages/1/data'}}},"
+                "{'path':'/v1/sockets/%s/recv'}]}",
+                pair.near, pair.far, pair.far, pair.near);
+        assert_string_equal(text_at(reply, "results.3.body.data"), "dHdvOw==");
+}
+
 static const struct scenario scenarios[] = {
         { "datagrams need no frame", datagrams },
         { "a byte at a time", trickle },
@@ -240,6 +254,7 @@ static const struct scenario scenarios[] = {
         { "the end between messages", clean_end },
         { "raw", raw },
         { "a large message", large },
+        { "in a batch", batched },
 };
 
 int main(void)

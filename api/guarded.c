@@ -196,18 +196,14 @@ struct result guarded_connect(struct call *call, struct socket *socket, const st
         return connect_step(call, socket, &passage);
 }
 
-struct result guarded_destination(
-        struct call *call, const struct socket *socket, const struct address *address, struct passage *out)
+struct result guarded_destination(struct call *call, const struct socket *socket,
+        const struct address *address, int flags, struct passage *out)
 {
         passage_open(out, WAY_SEND, socket->fd, socket->family, socket->type, address);
         TRY(pass(call, DEED_SEND, socket, out));
+        if ((flags & MSG_FASTOPEN) != 0)
+                TRY(pass(call, DEED_CONNECT, socket, out));
         return out->error == 0 ? DONE : refused("sendto", out->error);
-}
-
-struct result guarded_opening(
-        struct call *call, const struct socket *socket, const struct passage *to, int flags)
-{
-        return (flags & MSG_FASTOPEN) == 0 ? DONE : pass(call, DEED_CONNECT, socket, to);
 }
 
 /* The peer sees a reset. */

@@ -24,13 +24,10 @@ struct result guarded_connect(struct call *call, struct socket *socket, const st
 /* Takes the next connection whose peer may connect, into *fd; others are reset. */
 struct result guarded_accept(struct call *call, const struct socket *listener, int flags, int *fd);
 
-/* What sendto(2) is to be given. End with passage_close(), also where it is denied. */
-struct result guarded_destination(
-        struct call *call, const struct socket *socket, const struct address *address, struct passage *out);
-
-/* Such a send with these flags: with MSG_FASTOPEN it connects, and is judged as that too. */
-struct result guarded_opening(
-        struct call *call, const struct socket *socket, const struct passage *to, int flags);
+/* What sendto(2) is to be given. With MSG_FASTOPEN it connects, and is judged as that too. End with
+ * passage_close(), also where it is denied. */
+struct result guarded_destination(struct call *call, const struct socket *socket,
+        const struct address *address, int flags, struct passage *out);
 
 struct result guarded_option(
         struct call *call, int fd, int level, int option, const void *bytes, size_t size);

@@ -136,7 +136,8 @@ static struct result send_message(
         struct passage passage passage_auto = { .fd = -1 };
         struct loan loan loan_auto = { .count = 0 };
         if (message->address.given) {
-                struct result passed = guarded_destination(call, call->socket, &message->address, &passage);
+                struct result passed =
+                        guarded_destination(call, call->socket, &message->address, flags, &passage);
                 if (passed.kind == RESULT_REFUSED)
                         passed.call = "sendmsg";
                 TRY(passed);

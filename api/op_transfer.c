@@ -5,6 +5,7 @@
 #include "api/framed.h"
 #include "api/guarded.h"
 #include "api/record.h"
+#include "daemon/sockets/message.h"
 #include "daemon/sockets/receive.h"
 
 enum { RECEIVE_DEFAULT_SIZE = 65536, MESSAGE_MAX_SIZE = 1 << 30, UNTIL_DEFAULT_LIMIT = 16 << 20 };
@@ -103,12 +104,6 @@ static const struct field received_from_rows[] = {
 const struct fields received_from_fields =
         FIELDS(struct received_from, received_from_rows, .title = "ReceivedFrom");
 
-/* EINPROGRESS: a MSG_FASTOPEN without a cookie has begun to connect, and has sent nothing yet. */
-static bool may_send_later(int error)
-{
-        return error == EAGAIN || error == EINTR || error == EINPROGRESS;
-}
-
 /* Sends from reply->sent on, until the kernel takes no more or all is sent. seccomp: sendto */
 static struct result send_on(struct call *call, const struct payload *data, const struct passage *to,
         int flags, bool all, struct sent *reply)
@@ -118,7 +113,7 @@ static struct result send_on(struct call *call, const struct payload *data, cons
                 const ssize_t taken = sendto(call->socket->fd, data->bytes + reply->sent,
                         data->size - reply->sent, flags | MSG_NOSIGNAL | MSG_DONTWAIT,
                         to == NULL ? NULL : (const struct sockaddr *)&to->storage, to == NULL ? 0 : to->size);
-                if (taken < 0 && may_send_later(errno) && (flags & MSG_DONTWAIT) == 0)
+                if (taken < 0 && send_may_wait(errno, flags))
                         return would_block(name);
                 TRY(check(name, taken));
                 reply->sent += (size_t)taken;
@@ -137,8 +132,7 @@ struct result run_socket_sendto(
         struct call *call, const struct socket_sendto_request *request, struct sent *reply)
 {
         struct passage passage passage_auto;
-        TRY(guarded_destination(call, call->socket, &request->address, &passage));
-        TRY(guarded_opening(call, call->socket, &passage, request->flags));
+        TRY(guarded_destination(call, call->socket, &request->address, request->flags, &passage));
         return send_on(call, &request->data, &passage, request->flags, false, reply);
 }
 

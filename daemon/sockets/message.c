@@ -11,6 +11,11 @@ static bool is_blocked(int flags)
         return (errno == EAGAIN || errno == EINTR) && (flags & MSG_DONTWAIT) == 0;
 }
 
+bool send_may_wait(int error, int flags)
+{
+        return (error == EAGAIN || error == EINTR || error == EINPROGRESS) && (flags & MSG_DONTWAIT) == 0;
+}
+
 /* seccomp: sendmsg */
 struct result message_send(struct socket *socket, const struct outgoing *message, int flags, size_t *sent)
 {
@@ -26,7 +31,7 @@ struct result message_send(struct socket *socket, const struct outgoing *message
         const int kept = flags & ~MSG_ZEROCOPY;
         const ssize_t taken = sendmsg(socket->fd, &header, kept | MSG_NOSIGNAL | MSG_DONTWAIT);
         if (taken < 0)
-                return is_blocked(flags) ? would_block("sendmsg") : refused("sendmsg", errno);
+                return send_may_wait(errno, flags) ? would_block("sendmsg") : refused("sendmsg", errno);
         atomic_fetch_add_explicit(&socket->sent_bytes, (uint64_t)taken, memory_order_relaxed);
         *sent = (size_t)taken;
         return DONE;

@@ -13,6 +13,10 @@ struct outgoing {
         size_t control_size;
 };
 
+/* Whether a send with these flags that failed so is to be made again when the socket is ready. EINPROGRESS: a
+ * MSG_FASTOPEN without a cookie has begun to connect, and has sent nothing yet. */
+bool send_may_wait(int error, int flags);
+
 /* Sends once; *sent is how many bytes the kernel took. RESULT_WAIT, or a refusal. Called under the send
  * lane's turn. */
 struct result message_send(struct socket *socket, const struct outgoing *message, int flags, size_t *sent);

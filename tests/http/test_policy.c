@@ -75,6 +75,9 @@ static const struct trial {
                 "{'address':'127.0.0.1:9','buffers':[],'ancillary':[{'level':'SOL_SOCKET','type':'SO_MARK',"
                 "'value':1}]}",
                 403, "default" },
+        { "a fast open by sendmsg", TCP, "sendmsg",
+                "{'address':'127.0.0.8:9','buffers':[{'text':'x'}],'flags':['MSG_FASTOPEN']}", 403,
+                "default" },
         { "a multicast", UDP, "sendto", "{'address':'239.1.2.3:9','text':'x'}", 403, "default" },
         { "an address that is cut", UDP, "sendto", "{'address':{'family':'AF_INET','raw':'AAkA'},'text':'x'}",
                 403, "default" },

@@ -197,26 +197,30 @@ static void tell_of_fast_open(struct stage *stage, const char *id)
                 print_message("not here: no data in the SYN: net.ipv4.tcp_fastopen lacks 2 for servers\n");
 }
 
+#define NO_COOKIE "'level':'IPPROTO_TCP','option':'TCP_FASTOPEN_NO_COOKIE','value':true"
+
 /* The first bytes are sent as the connection is made; where they may not go along, they follow. */
 static void fast_open(struct stage *stage)
 {
-        static const char no_cookie[] =
-                "'level':'IPPROTO_TCP','option':'TCP_FASTOPEN_NO_COOKIE','value':true";
+        static const struct {
+                const char *action, *what;
+                bool at_once; /* even without a cookie */
+        } ways[] = { { "sendto", "'text':'early'", false }, { "sendto", "'text':'early'", true },
+                { "sendmsg", "'buffers':[{'text':'ear'},{'text':'ly'}]", false } };
         const char *const listener = make(stage,
                 "{'type':'SOCK_STREAM','bind':'127.0.0.1:0','options':[{'level':'IPPROTO_TCP','option':"
-                "'TCP_FASTOPEN','value':8},{%s}],'listen':{}}",
-                no_cookie);
-        for (int i = 0; i < 2; i++) {
+                "'TCP_FASTOPEN','value':8},{" NO_COOKIE "}],'listen':{}}");
+        for (size_t i = 0; i < COUNT(ways); i++) {
                 const char *const near = make(stage, "{'type':'SOCK_STREAM'}");
-                if (i > 0)
-                        set_option(stage, near, no_cookie);
-                const struct reply *const reply = act(stage, near, "sendto", 200,
-                        "{'text':'early','flags':['MSG_FASTOPEN'],'address':'127.0.0.1:%d'}",
+                if (ways[i].at_once)
+                        set_option(stage, near, NO_COOKIE);
+                const struct reply *const reply = act(stage, near, ways[i].action, 200,
+                        "{%s,'flags':['MSG_FASTOPEN'],'address':'127.0.0.1:%d'}", ways[i].what,
                         port_of(stage, listener));
                 assert_int_equal(number_at(reply, "sent"), 5);
                 const char *const far = text_at(act(stage, listener, "accept", 201, ""), "id");
                 expect_text(act(stage, far, "recv", 200, "{'until':5}"), "early");
-                if (i > 0)
+                if (ways[i].at_once)
                         tell_of_fast_open(stage, near);
         }
 }

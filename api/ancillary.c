@@ -235,23 +235,13 @@ static json_t *raw_json(const uint8_t *bytes, size_t size)
         return field_encode(&row, &binary);
 }
 
-static json_t *take_descriptors(const uint8_t *bytes, size_t size, const struct descriptor_taker *taker)
-{
-        int fds[DESCRIPTORS_MOST];
-        size_t count = size / sizeof *fds;
-        if (count > DESCRIPTORS_MOST)
-                count = DESCRIPTORS_MOST;
-        memcpy(fds, bytes, count * sizeof *fds);
-        return taker->take(taker->context, fds, count);
-}
-
 static json_t *encode_item(
         const struct cmsghdr *header, const uint8_t *bytes, size_t size, const struct descriptor_taker *taker)
 {
         const struct ancillary_row *const row = row_of(header->cmsg_level, header->cmsg_type);
         json_t *value = NULL;
         if (row != NULL && row->descriptors)
-                value = take_descriptors(bytes, size, taker);
+                value = taker->take(taker->context, (const void *)bytes, size / sizeof(int));
         else if (row != NULL && row->shape != NULL)
                 value = row->shape->encode(bytes, size);
         json_t *const level = encode_constant(&level_names, false, header->cmsg_level);

@@ -134,6 +134,16 @@ static bool decode_draft(struct decoder *decoder, const struct socket_sendmsg_re
                             : decode_messages(decoder, list, socket, draft);
 }
 
+/* What it holds of the daemon's memory, about. */
+static size_t size_of(const struct draft *draft)
+{
+        size_t size = draft->count * sizeof *draft->messages;
+        for (size_t i = 0; i < draft->count; i++)
+                size += draft->messages[i].size + draft->messages[i].control.size +
+                        draft->messages[i].piece_count * sizeof *draft->messages[i].pieces;
+        return size;
+}
+
 struct result draft_make(struct call *call, const struct socket_sendmsg_request *request)
 {
         struct problem problem = { .extra = NULL };
@@ -143,6 +153,8 @@ struct result draft_make(struct call *call, const struct socket_sendmsg_request 
                 return refused("sendmsg", ENOMEM);
         if (!decode_draft(&decoder, request, call->socket, draft))
                 return call_unsound(call, problem.parameter, "%s", problem.detail);
+        if (!call_hold(call, size_of(draft)))
+                return call->result;
         call->draft = draft;
         return DONE;
 }

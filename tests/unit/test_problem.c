@@ -21,11 +21,13 @@ static const struct outcome outcomes[] = {
                         "errno/ECONNREFUSED\",\"title\":\"Connection refused\","
                         "\"status\":422,\"detail\":\"connect: Connection "
                         "refused\",\"call\":\"connect\","
-                        "\"errno\":\"ECONNREFUSED\",\"errno_number\":111,\"timed_out\":false}" },
+                        "\"errno\":\"ECONNREFUSED\",\"errno_number\":111,\"timed_out\":false,"
+                        "\"class\":\"refused\"}" },
         { .name = "time ran out",
                 .result = { .kind = RESULT_REFUSED, .error = EAGAIN, .call = "recv", .timed_out = true },
                 .status = 422,
                 .json = "{\"errno\":\"EAGAIN\",\"errno_number\":11,\"timed_out\":true,"
+                        "\"class\":\"timed_out\","
                         "\"detail\":\"recv: the time ran out before it was done\"}" },
         { .name = "one number, two names",
                 .result = { .kind = RESULT_REFUSED, .error = ENOTSUP, .call = "listen" },
@@ -85,6 +87,33 @@ static void says_what_failed(void **state)
                 assert_null(json_object_get(json, "parameter"));
 }
 
+static const struct {
+        int error;
+        const char *class; /* NULL: it says nothing of the way */
+} classes[] = {
+        { ECONNREFUSED, "refused" },
+        { ETIMEDOUT, "timed_out" },
+        { EHOSTUNREACH, "unreachable" },
+        { ENETUNREACH, "unreachable" },
+        { ECONNRESET, "reset" },
+        { EPIPE, "reset" },
+        { EINVAL, NULL },
+        { EAGAIN, NULL },
+        { 0, NULL },
+        { EAI_NONAME, NULL },
+};
+
+static void errnos_have_classes(void **state)
+{
+        (void)state;
+        for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
+                const char *const class = error_class(classes[i].error);
+                assert_int_equal(class == NULL, classes[i].class == NULL);
+                if (class != NULL)
+                        assert_string_equal(class, classes[i].class);
+        }
+}
+
 static void every_row_is_complete(void **state)
 {
         (void)state;
@@ -136,6 +165,7 @@ int main(void)
 {
         static struct row_tests all;
         ROWS_ADD(&all, says_what_failed, outcomes);
+        rows_add_one(&all, "errnos have classes", errnos_have_classes);
         rows_add_one(&all, "every row is complete", every_row_is_complete);
         rows_add_one(&all, "hostile bytes become text", hostile_bytes_become_text);
         rows_add_one(&all, "extra members are merged", extra_members_are_merged);

@@ -87,8 +87,9 @@ static bool read_option(int fd, int option, int *out)
         return getsockopt(fd, SOL_SOCKET, option, out, &size) == 0;
 }
 
-/* Adds its id to the list, or gives the reason why it was not kept. All that the daemon does is non-blocking,
- * so the description that the descriptor shares becomes so too. seccomp: fcntl */
+/* Adds its id to the list, or gives the reason why it was not kept. What comes through a socket belongs to
+ * its session. All that the daemon does is non-blocking, so the description that the descriptor shares
+ * becomes so too. seccomp: fcntl */
 static const char *keep(struct call *call, int *fd, json_t *ids)
 {
         int family, type, protocol = 0;
@@ -111,7 +112,11 @@ static const char *keep(struct call *call, int *fd, json_t *ids)
         take_fd(fd);
         socket->owner = call->caller.account;
         socket->parent = call->socket->number;
-        registry_publish(call->service->registry, socket);
+        socket->session = call->socket->session == NULL ? NULL : session_reference(call->socket->session);
+        if (!registry_publish(call->service->registry, socket)) {
+                registry_unreserve(call->service->registry, call->caller.account, 1);
+                return "socket, whose session has ended";
+        }
         json_array_append_new(
                 ids, json_string(registry_format_id(call->service->registry, socket->number, id)));
         return NULL;

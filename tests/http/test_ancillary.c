@@ -250,6 +250,24 @@ static void rights_over_a_limit(struct stage *stage)
         stage_close(&own, stage);
 }
 
+/* What comes through a socket of a session goes with it. */
+static void rights_in_a_session(struct stage *stage)
+{
+        const struct reply *const session = post(stage, 201, "/v1/sessions", "{'ttl_ms':60000}");
+        const struct reply *const pair = post(stage, 201, "/v1/socketpairs",
+                "{'type':'SOCK_DGRAM','session':'%s'}", text_at(session, "id"));
+        const char *const gift = make(stage, "{}");
+        act(stage, text_at(pair, "sockets.0.id"), "sendmsg", 200,
+                "{'buffers':[{'text':'x'}],'ancillary':[{'level':'SOL_SOCKET','type':'SCM_RIGHTS',"
+                "'value':{'sockets':['%s']}}]}",
+                gift);
+        const struct reply *const reply = act(stage, text_at(pair, "sockets.1.id"), "recvmsg", 200, "");
+        ancillary_at(reply, "SCM_RIGHTS");
+        assert_int_equal(count_sockets(stage), 4);
+        drop(stage, 204, "/v1/sessions/%s", text_at(session, "id"));
+        assert_int_equal(count_sockets(stage), 1);
+}
+
 static void credentials(struct stage *stage)
 {
         const struct ends pair = make_pair(stage, "SOCK_DGRAM");
@@ -281,6 +299,7 @@ static const struct scenario scenarios[] = {
         { "descriptors", rights },
         { "descriptors from outside", rights_from_outside },
         { "descriptors over a limit", rights_over_a_limit },
+        { "descriptors in a session", rights_in_a_session },
         { "credentials", credentials },
 };
 

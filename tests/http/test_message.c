@@ -186,6 +186,19 @@ static void more_to_come(struct stage *stage)
         expect_text(act(stage, other.id, "recvmsg", 200, ""), "together");
 }
 
+/* It connects, waits for that, and sends. */
+static void fast_open(struct stage *stage)
+{
+        const struct reply *const listener =
+                post(stage, 201, "/v1/sockets", "{'bind':'127.0.0.1:0','listen':true}");
+        const char *const caller = make(stage, "{}");
+        act(stage, caller, "sendmsg", 200,
+                "{'buffers':[{'text':'fast'}],'address':'127.0.0.1:%d','flags':['MSG_FASTOPEN']}",
+                (int)number_at(listener, "local.port"));
+        const struct reply *const accepted = act(stage, text_at(listener, "id"), "accept", 201, "");
+        expect_text(act(stage, text_at(accepted, "id"), "recvmsg", 200, ""), "fast");
+}
+
 static void seqpacket_edges(struct stage *stage)
 {
         const struct ends pair = make_pair(stage, "SOCK_SEQPACKET");
@@ -310,6 +323,7 @@ static const struct scenario scenarios[] = {
         { "peeking", peeking },
         { "out of band", out_of_band },
         { "more to come", more_to_come },
+        { "a fast open", fast_open },
         { "seqpacket keeps edges", seqpacket_edges },
         { "streams", streams },
         { "waiting for all", waiting_for_all },

@@ -62,6 +62,11 @@ static const struct trial {
         { "a message elsewhere", UDP, "sendmsg", "{'address':'127.0.0.9:9','buffers':[]}", 403, "default" },
         { "the first of many messages elsewhere", UDP, "sendmsg",
                 "{'messages':[{'address':'127.0.0.9:9','buffers':[]}]}", 403, "default" },
+        { "a fast open of a message", TCP, "sendmsg",
+                "{'address':'127.0.0.1:1','buffers':[{'text':'x'}],'flags':['MSG_FASTOPEN']}", 422, NULL },
+        { "a fast open of a message where only datagrams may go", TCP, "sendmsg",
+                "{'address':'127.0.0.8:9','buffers':[{'text':'x'}],'flags':['MSG_FASTOPEN']}", 403,
+                "default" },
         { "a message by a detour", UDP, "sendmsg",
                 "{'address':'127.0.0.1:9','buffers':[],'ancillary':[{'level':'IPPROTO_IP','type':'IP_RETOPTS'"
                 ","

@@ -8,6 +8,7 @@
 #include "api/record.h"
 #include "daemon/sockets/interface.h"
 #include "daemon/sockets/lookup.h"
+#include "daemon/sockets/message.h"
 #include "daemon/sockets/receive.h"
 
 static const int64_t NS_PER_MS = 1000000;
@@ -285,8 +286,7 @@ static enum attempt attempt_send_piece(struct wait *wait)
                 return ATTEMPT_HOLD;
         const int flags = call_stream_flags(call);
         struct sent *const reply = call->reply;
-        const ssize_t sent = send(
-                call->socket->fd, call->piece.bytes, call->piece.size, flags | MSG_NOSIGNAL | MSG_DONTWAIT);
+        const ssize_t sent = send(call->socket->fd, call->piece.bytes, call->piece.size, send_flags(flags));
         if (sent < 0 && (errno == EAGAIN || errno == EINTR) && (flags & MSG_DONTWAIT) == 0)
                 return ATTEMPT_AGAIN;
         call->result = check("send", sent);

@@ -141,7 +141,6 @@ static struct result send_message(
                 if (passed.kind == RESULT_REFUSED)
                         passed.call = "sendmsg";
                 TRY(passed);
-                TRY(guarded_opening(call, call->socket, &passage, flags));
         }
         TRY(judge_control(call, &message->control));
         TRY(loan_begin(call, &message->control, message->path, &loan));

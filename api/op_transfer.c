@@ -111,7 +111,7 @@ static struct result send_on(struct call *call, const struct payload *data, cons
         const char *const name = to == NULL ? "send" : "sendto";
         do {
                 const ssize_t taken = sendto(call->socket->fd, data->bytes + reply->sent,
-                        data->size - reply->sent, flags | MSG_NOSIGNAL | MSG_DONTWAIT,
+                        data->size - reply->sent, send_flags(flags),
                         to == NULL ? NULL : (const struct sockaddr *)&to->storage, to == NULL ? 0 : to->size);
                 if (taken < 0 && send_may_wait(errno, flags))
                         return would_block(name);

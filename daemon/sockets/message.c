@@ -11,6 +11,11 @@ static bool is_blocked(int flags)
         return (errno == EAGAIN || errno == EINTR) && (flags & MSG_DONTWAIT) == 0;
 }
 
+int send_flags(int asked)
+{
+        return (asked & ~MSG_ZEROCOPY) | MSG_NOSIGNAL | MSG_DONTWAIT;
+}
+
 bool send_may_wait(int error, int flags)
 {
         return (error == EAGAIN || error == EINTR || error == EINPROGRESS) && (flags & MSG_DONTWAIT) == 0;
@@ -27,9 +32,7 @@ struct result message_send(struct socket *socket, const struct outgoing *message
                 .msg_namelen = to == NULL ? 0 : to->size,
                 .msg_control = message->control_size == 0 ? NULL : message->control,
                 .msg_controllen = message->control_size };
-        /* With MSG_ZEROCOPY it would send what the memory holds by then, which others may have. */
-        const int kept = flags & ~MSG_ZEROCOPY;
-        const ssize_t taken = sendmsg(socket->fd, &header, kept | MSG_NOSIGNAL | MSG_DONTWAIT);
+        const ssize_t taken = sendmsg(socket->fd, &header, send_flags(flags));
         if (taken < 0)
                 return send_may_wait(errno, flags) ? would_block("sendmsg") : refused("sendmsg", errno);
         atomic_fetch_add_explicit(&socket->sent_bytes, (uint64_t)taken, memory_order_relaxed);

@@ -13,6 +13,10 @@ struct outgoing {
         size_t control_size;
 };
 
+/* What the kernel is to be asked with: never to wait, nor to signal. With MSG_ZEROCOPY it would send what the
+ * memory holds by then, which others may have. */
+int send_flags(int asked);
+
 /* Whether a send with these flags that failed so is to be made again when the socket is ready. EINPROGRESS: a
  * MSG_FASTOPEN without a cookie has begun to connect, and has sent nothing yet. */
 bool send_may_wait(int error, int flags);

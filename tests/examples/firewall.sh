@@ -30,12 +30,12 @@ outcome() { # outcome ADDRESS: of a connection there
         jq -n --arg netns $client --arg to "$1" --arg session "$session" \
                 '{$netns, connect: $to, $session, timeout_ms: 500}' |
                 sockwright_curl --json @- "$sockwright_url/v1/sockets" |
-                jq -r 'if .state == "connected" then "open" else "\(.errno)\(if .timed_out then ", timed out" else "" end)" end'
+                jq -r 'if .state == "connected" then "open" else "\(.class), \(.errno)" end'
 }
 check '80: a listener' "$(outcome 10.77.0.2:80)" open
-check '81: nobody listens' "$(outcome 10.77.0.2:81)" ECONNREFUSED
-check '82: a listener, but the firewall drops' "$(outcome 10.77.0.2:82)" 'ETIMEDOUT, timed out'
-check '83: the firewall resets' "$(outcome 10.77.0.2:83)" ECONNREFUSED
-check '84: the firewall says that it is prohibited' "$(outcome 10.77.0.2:84)" EHOSTUNREACH
-check 'no such host on the link' "$(outcome 10.77.0.3:80)" 'ETIMEDOUT, timed out'
-check 'a route that says unreachable' "$(outcome 10.78.0.1:80)" EHOSTUNREACH
+check '81: nobody listens' "$(outcome 10.77.0.2:81)" 'refused, ECONNREFUSED'
+check '82: a listener, but the firewall drops' "$(outcome 10.77.0.2:82)" 'timed_out, ETIMEDOUT'
+check '83: the firewall resets' "$(outcome 10.77.0.2:83)" 'refused, ECONNREFUSED'
+check '84: the firewall says that it is prohibited' "$(outcome 10.77.0.2:84)" 'unreachable, EHOSTUNREACH'
+check 'no such host on the link' "$(outcome 10.77.0.3:80)" 'timed_out, ETIMEDOUT'
+check 'a route that says unreachable' "$(outcome 10.78.0.1:80)" 'unreachable, EHOSTUNREACH'

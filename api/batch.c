@@ -24,6 +24,7 @@ struct batch {
         struct service *service;
         struct caller caller;
         struct batch_plan plan; /* its items are the batch's own copy */
+        json_t *parameters;     /* they point into it */
         struct wait pause;      /* until plan.at */
         uint64_t ticket;        /* of the call that waits for the outcome */
         int client_fd;          /* a duplicate: the call may end before the batch; -1: none */
@@ -401,7 +402,6 @@ static struct batch *batch_new(const struct call *call, const struct batch_plan 
         batch->job.run = start;
         batch->failed = SIZE_MAX;
         batch->plan = *plan;
-        batch->plan.parameters = json_incref(plan->parameters);
         batch->plan.steps.items = calloc(count + 1, sizeof *batch->plan.steps.items);
         batch->results = calloc(count + 1, sizeof *batch->results);
         if (batch->plan.steps.items == NULL || batch->results == NULL) {
@@ -418,6 +418,7 @@ struct result batch_start(struct call *call, const struct batch_plan *plan, stru
         struct batch *const batch = batch_new(call, plan);
         if (batch == NULL)
                 return refused("malloc", ENOMEM);
+        batch->parameters = TAKE(call->parameters);
         /* From the parking on, the call is touched no more: it may end early, and the batch alone. */
         *out = batch;
         const struct result result = call_await(call, &batch->ticket);
@@ -443,7 +444,7 @@ void batch_free(struct batch *batch)
                 close(batch->client_fd);
         account_give_back(batch->caller.account, RESOURCE_BYTES, batch->held);
         json_decref(batch->outcome.results);
-        json_decref(batch->plan.parameters);
+        json_decref(batch->parameters);
         free(batch->plan.steps.items);
         free(batch->results);
         free(batch);

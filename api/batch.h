@@ -10,7 +10,6 @@ struct batch_plan {
         bool rollback;      /* on failure, close what the batch has made */
         struct timespec at; /* CLOCK_REALTIME; zero: at once */
         int64_t timeout_ms; /* from the start on */
-        json_t *parameters; /* what the steps point into; the batch takes a reference */
 };
 
 struct batch_outcome {
@@ -20,7 +19,8 @@ struct batch_outcome {
         struct timespec started;
 };
 
-/* Starts the steps, and parks the call until the batch has ended: WAIT, and *out is the batch. It is then the
+/* Starts the steps, and parks the call until the batch has ended: WAIT, and *out is the batch. The call's
+ * parameters, which the steps point into, are the batch's from then on. It is then the
  * owner's, but may only be looked at when the call runs again. A call that ends early, at the daemon's
  * shutdown, leaves the batch alone: it releases itself. */
 struct result batch_start(struct call *call, const struct batch_plan *plan, struct batch **out);

@@ -75,7 +75,6 @@ static struct result start(struct call *call, struct batch_request *request)
                 .rollback = request->rollback,
                 .at = request->at.time,
                 .timeout_ms = asked_ms < service->max_timeout_ms ? asked_ms : service->max_timeout_ms,
-                .parameters = call->parameters,
         };
         return batch_start(call, &plan, &request->batch);
 }

@@ -19,10 +19,10 @@ struct batch_outcome {
         struct timespec started;
 };
 
-/* Starts the steps, and parks the call until the batch has ended: WAIT, and *out is the batch. The call's
- * parameters, which the steps point into, are the batch's from then on. It is then the
- * owner's, but may only be looked at when the call runs again. A call that ends early, at the daemon's
- * shutdown, leaves the batch alone: it releases itself. */
+/* Starts the steps, and parks the call until the batch has ended: WAIT, and *out is the batch. It is then the
+ * owner's, but may only be looked at when the call runs again. The call's parameters, which the steps point
+ * into, are the batch's from then on. A call that ends early, at the daemon's shutdown, leaves the batch
+ * alone: it releases itself. */
 struct result batch_start(struct call *call, const struct batch_plan *plan, struct batch **out);
 
 /* Of a batch that has ended. */

@@ -80,8 +80,9 @@ static bool resolve_list(struct references *references, const json_t *value, jso
 json_t *references_resolve(struct references *references, const json_t *value)
 {
         const json_t *const reference = reference_in(value);
+        /* A copy: steps that run side by side must not count references to the same value. */
         if (reference != NULL)
-                return json_incref(
+                return json_deep_copy(
                         look_up(references, json_string_value(reference), json_string_length(reference)));
         if (!json_is_object(value) && !json_is_array(value))
                 return json_incref((json_t *)(uintptr_t)value);

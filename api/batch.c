@@ -220,7 +220,10 @@ static bool admit(const struct batch *batch, struct problem *problem)
 static bool begin(struct run *run, struct problem *problem)
 {
         struct batch *const batch = run->batch;
-        struct references references = { .find = find_result, .context = batch, .detail = "no memory" };
+        struct references references = { .find = find_result,
+                .context = batch,
+                .room = batch->service->max_body_size,
+                .detail = "no memory" };
         struct route route;
         if (!admit(batch, problem) || !find_operation(run, &references, &route, problem))
                 return false;

@@ -46,6 +46,31 @@ static json_t *look_up(struct references *references, const char *text, size_t s
         return value;
 }
 
+/* About what a copy takes. */
+static size_t size_of(const json_t *value)
+{
+        enum { NODE_SIZE = 64 };
+        const char *name;
+        json_t *member;
+        size_t size = NODE_SIZE + json_string_length(value);
+        for (size_t i = 0; i < json_array_size(value); i++)
+                size += size_of(json_array_get(value, i));
+        json_object_foreach((json_t *)(uintptr_t)value, name, member) size += strlen(name) + size_of(member);
+        return size;
+}
+
+/* Steps that run side by side must not count references to the same value. */
+static json_t *copy(struct references *references, const json_t *reference)
+{
+        const char *const text = json_string_value(reference);
+        json_t *const value = look_up(references, text, json_string_length(reference));
+        const size_t size = value == NULL ? 0 : size_of(value);
+        if (size > references->room)
+                return fail(references, text, strlen(text), "there is more to copy than a body may have");
+        references->room -= size;
+        return json_deep_copy(value);
+}
+
 /* The text of {"$ref":"…"}, or NULL. */
 static const json_t *reference_in(const json_t *value)
 {
@@ -80,10 +105,8 @@ static bool resolve_list(struct references *references, const json_t *value, jso
 json_t *references_resolve(struct references *references, const json_t *value)
 {
         const json_t *const reference = reference_in(value);
-        /* A copy: steps that run side by side must not count references to the same value. */
         if (reference != NULL)
-                return json_deep_copy(
-                        look_up(references, json_string_value(reference), json_string_length(reference)));
+                return copy(references, reference);
         if (!json_is_object(value) && !json_is_array(value))
                 return json_incref((json_t *)(uintptr_t)value);
         json_auto_t *out = json_is_object(value) ? json_object() : json_array();

@@ -11,6 +11,7 @@ enum { REFERENCE_DETAIL_SIZE = 256, REFERENCE_PATH_SIZE = 256 };
 struct references {
         json_t *(*find)(const void *context, const char *name, size_t size);
         const void *context;
+        size_t room;                        /* how many bytes copies may still take */
         char detail[REFERENCE_DETAIL_SIZE]; /* what is wrong, when a function below fails; UTF-8 */
 };
 

@@ -32,6 +32,8 @@ static const struct value_row {
         { "a huge index", "{\"$ref\":\"a/list/99999999999999999999999\"}", NULL,
                 "a/list/99999999999999999999999: the result has no such member" },
         { "below a text", "{\"$ref\":\"a/id/0\"}", NULL, "a/id/0: the result has no such member" },
+        { "too much", "[{\"$ref\":\"a\"},{\"$ref\":\"a\"},{\"$ref\":\"a\"},{\"$ref\":\"a\"}]", NULL,
+                "a: there is more to copy than a body may have" },
         { "a slash at the end", "{\"$ref\":\"a/id/\"}", NULL, "a/id/: the result has no such member" },
 };
 
@@ -40,7 +42,7 @@ static void check_value(void **state)
         const struct value_row *const row = *state;
         json_auto_t *context = json_loads(results, 0, NULL);
         json_auto_t *value = json_loads(row->value, 0, NULL);
-        struct references references = { .find = find, .context = context };
+        struct references references = { .find = find, .context = context, .room = 1000 };
         json_auto_t *resolved = references_resolve(&references, value);
         if (row->resolved == NULL) {
                 assert_null(resolved);
@@ -76,7 +78,7 @@ static void check_path(void **state)
 {
         const struct path_row *const row = *state;
         json_auto_t *context = json_loads(results, 0, NULL);
-        struct references references = { .find = find, .context = context };
+        struct references references = { .find = find, .context = context, .room = 1000 };
         char out[REFERENCE_PATH_SIZE];
         assert_int_equal(references_fill_path(&references, row->path, out), row->filled != NULL);
         if (row->filled != NULL)

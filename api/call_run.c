@@ -144,17 +144,20 @@ static bool is_reacting(struct call *call, enum direction direction)
         return true;
 }
 
-static enum call_state enter_lane(struct call *call, enum direction direction)
+static enum call_state enter(struct call *call, struct socket *socket, enum direction direction)
 {
-        if (is_reacting(call, direction))
-                return CALL_DONE;
         prepare_wait(call, attempt_run);
-        call->wait.socket = call->socket;
+        call->wait.socket = socket;
         call->wait.direction = direction;
         if (waiter_enter(call->service->waiter, &call->wait) == ENTRY_PARKED)
                 return CALL_PARKED;
         end_early(call);
         return CALL_DONE;
+}
+
+static enum call_state enter_lane(struct call *call, enum direction direction)
+{
+        return is_reacting(call, direction) ? CALL_DONE : enter(call, call->socket, direction);
 }
 
 struct result call_await(struct call *call, uint64_t *ticket)
@@ -243,7 +246,8 @@ static struct result resolve(struct call *call)
         return DONE;
 }
 
-/* Runs an operation without a turn. socket_create takes one when it goes on to connect. */
+/* Runs an operation without a turn. socket_create takes one when it goes on to connect; one that has a
+ * lookout waits beside all turns. */
 static enum call_state run_unordered(struct call *call)
 {
         INTERFACES_OF(call_interfaces(call));
@@ -252,6 +256,8 @@ static enum call_state run_unordered(struct call *call)
                 call->result = blame_deletion(call, result);
                 return CALL_DONE;
         }
+        if (call->wait.lookout != NULL)
+                return enter(call, NULL, DIRECTION_RECEIVE);
         return result.call == NULL ? CALL_PARKED : enter_lane(call, DIRECTION_SEND);
 }
 
@@ -260,7 +266,8 @@ enum call_state call_run(struct call *call)
         if (call->parked) {
                 call->parked = false;
                 end_early(call);
-                if (call->wait.end != WAIT_FINISHED || call->wait.socket != NULL)
+                if (call->wait.end != WAIT_FINISHED || call->wait.socket != NULL ||
+                        call->wait.lookout != NULL)
                         return CALL_DONE;
         }
         const struct result resolved = resolve(call);
@@ -358,6 +365,7 @@ void call_release(struct call *call)
         if (call->wait.in_lane)
                 waiter_leave(call->service->waiter, &call->wait);
         lookup_release(call->lookup);
+        lookout_release(call->wait.lookout);
         if (call->reserved > 0) {
                 /* What was to be made is not, and nobody knows of it. */
                 if (call->socket != NULL)

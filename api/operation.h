@@ -8,8 +8,8 @@ struct call;
 enum method { METHOD_GET, METHOD_POST, METHOD_PUT, METHOD_DELETE, METHOD_COUNT };
 extern const char *const method_names[METHOD_COUNT];
 
-/* Which direction's turn a call takes. Those of TURN_NONE never wait; those of TURN_LATER may, for a name or,
- * once they have made a socket, for its connection. */
+/* Which direction's turn a call takes. Those of TURN_NONE never wait; those of TURN_LATER may, for a name,
+ * once they have made a socket for its connection, or for what they look at. */
 enum turn { TURN_NONE, TURN_LATER, TURN_RECEIVE, TURN_SEND };
 
 /* Who may run an operation: anyone at all, whoever is known, or of those only who may change things. */

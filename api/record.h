@@ -100,6 +100,17 @@ struct batch_request {
         struct moment at;
         struct batch *batch; /* no parameter: what was started */
 };
+struct socket_wait_request {
+        int events; /* -1: not given, as the other numbers */
+        int64_t receive_queue, send_queue;
+        int tcp_state;
+        bool connection;
+        int level;
+        struct value option, value;
+};
+struct poll_request {
+        struct value sockets;
+};
 struct inet_aton_request {
         struct text address;
 };
@@ -279,6 +290,13 @@ struct reactor_object {
         int connections;
         struct text sha256;
         struct value mismatch;
+};
+struct waited {
+        struct value value, socket;
+};
+struct polled {
+        struct value ready;
+        int count;
 };
 struct inet_packed {
         struct binary packed;

@@ -30,6 +30,7 @@ extern const struct names tcp_state_names;    /* TCP_ESTABLISHED … */
 extern const struct names path_mtu_names;     /* IP_PMTUDISC_DO …, for IP_MTU_DISCOVER */
 extern const struct names ipv6_path_mtu_names;
 extern const struct names timestamping_flag_names; /* SOF_TIMESTAMPING_SOFTWARE …, for SO_TIMESTAMPING */
+extern const struct names poll_event_names;        /* POLLIN …, for poll(2) */
 extern const struct names packet_membership_names; /* PACKET_MR_PROMISC …, for PACKET_ADD_MEMBERSHIP */
 extern const struct names ancillary_type_names;    /* SCM_RIGHTS, IP_TTL …, of whatever level */
 extern const struct names error_origin_names;      /* SO_EE_ORIGIN_ICMP …, of MSG_ERRQUEUE */

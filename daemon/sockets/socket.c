@@ -176,5 +176,5 @@ void socket_status_read(struct socket *socket, struct socket_status *out)
         out->receive_queue += socket->unread.size;
         out->at_mark = !listening && socket->type == SOCK_STREAM && socket->unread.size == 0 &&
                        read_queue(socket->fd, SIOCATMARK) != 0;
-        out->parked = socket->lanes[DIRECTION_RECEIVE].parked + socket->lanes[DIRECTION_SEND].parked;
+        out->parked = socket->waiting;
 }

@@ -11,6 +11,7 @@
 
 enum { LABEL_SIZE = 128 };
 
+struct look;
 struct reactor;
 struct session;
 struct wait;
@@ -54,10 +55,11 @@ struct socket {
         struct reactor *reactor;
         _Atomic unsigned reacting;
         /* Guarded by the waiter's lock: its name in the epoll (0: not there), whether it is asked for events,
-         * and how many calls wait on it. */
+         * how many calls wait on it (read without the lock too), and a ring of those that only look. */
         uint64_t watch_ticket;
         bool armed;
-        unsigned waiting;
+        _Atomic unsigned waiting;
+        struct look *looks;
         struct socket *newer, *older; /* guarded by the registry's lock, as is bucket_next */
         struct socket *bucket_next;
 };

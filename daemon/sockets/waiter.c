@@ -10,12 +10,15 @@
  * lock, which the waiter takes before it looks for someone to wake. A socket stays armed until an event finds
  * nobody waiting.
  *
+ * A call that only looks stands in a lane of its own, its lookout's, and beside those of the sockets it looks
+ * at; see lookout.c.
+ *
  * A parked call's client is watched too, and looked at once more right before each attempt: a call whose
  * client has gone takes nothing from the kernel. Over TCP the end of the client's stream counts as gone,
  * since a killed client looks the same; over AF_UNIX a half-close can be told apart, and the call goes on.
  *
- * Locks: a lane's, then the waiter's. Ending a wait needs its lane's lock; a wait without a socket needs the
- * waiter's. */
+ * Locks: a lookout's lane's, then a socket's lane's, then the waiter's. Ending a wait needs its lane's lock;
+ * that of a detached one needs the waiter's. */
 #include "daemon/sockets/waiter.h"
 
 #include <signal.h>
@@ -24,6 +27,7 @@
 
 #include "daemon/sockets/cleanup.h"
 #include "daemon/sockets/heap.h"
+#include "daemon/sockets/lane.h"
 #include "daemon/sockets/table.h"
 #include "daemon/sockets/watch.h"
 
@@ -59,27 +63,6 @@ static void wake_all(struct woken *woken)
         }
 }
 
-static struct lane *lane_of(const struct wait *wait)
-{
-        return &wait->socket->lanes[wait->direction];
-}
-
-static void lane_append(struct lane *lane, struct wait *wait)
-{
-        wait->next = NULL;
-        wait->previous = lane->last;
-        *(lane->last == NULL ? &lane->first : &lane->last->next) = wait;
-        lane->last = wait;
-        wait->in_lane = true;
-}
-
-static void lane_remove(struct lane *lane, struct wait *wait)
-{
-        *(wait->previous == NULL ? &lane->first : &wait->previous->next) = wait->next;
-        *(wait->next == NULL ? &lane->last : &wait->next->previous) = wait->previous;
-        wait->in_lane = false;
-}
-
 static void set_due(struct wait *wait)
 {
         wait->due_ns = wait->deadline_ns;
@@ -90,15 +73,24 @@ static void set_due(struct wait *wait)
         }
 }
 
+/* False: a socket that it waits on cannot be watched. Needs the same locks as begin(). */
+static bool begin_watching(struct waiter *waiter, struct wait *wait)
+{
+        if (wait->lookout != NULL)
+                return lookout_begin(wait->lookout, &waiter->watch, wait);
+        wait->socket->waiting++;
+        return watch_arm(&waiter->watch, wait->socket);
+}
+
 /* Begins the waiting. Needs the waiter's lock, and the lane's if there is one. */
 static void begin(struct waiter *waiter, struct wait *wait)
 {
+        struct lane *const lane = lane_of(wait);
         wait->waiting = true;
         wait->ticket = table_add(&waiter->waits, wait);
-        if (wait->socket != NULL) {
-                wait->socket->waiting++;
-                lane_of(wait)->parked++;
-                if (!watch_arm(&waiter->watch, wait->socket) && wait->retry_ns == 0)
+        if (lane != NULL) {
+                lane->parked++;
+                if (!begin_watching(waiter, wait) && wait->retry_ns == 0)
                         wait->retry_ns = RETRY_UNWATCHABLE_NS;
         }
         set_due(wait);
@@ -116,10 +108,12 @@ static void finish(struct waiter *waiter, struct wait *wait, enum wait_end end)
         table_remove(&waiter->waits, wait->ticket);
         heap_remove(&waiter->heap, wait);
         watch_leave_client(&waiter->watch, wait);
-        if (wait->socket != NULL) {
-                wait->socket->waiting--;
+        if (lane_of(wait) != NULL)
                 lane_of(wait)->parked--;
-        }
+        if (wait->lookout != NULL)
+                lookout_end(wait->lookout);
+        else if (wait->socket != NULL)
+                wait->socket->waiting--;
 }
 
 /* Ends a parked call for good. Needs the lane's lock. */
@@ -190,7 +184,7 @@ static enum entry enter(struct waiter *waiter, struct wait *wait, struct woken *
 {
         struct lane *const lane = lane_of(wait);
         wait->end = WAIT_CANCELED;
-        if (wait->socket->closed) {
+        if (wait->socket != NULL && wait->socket->closed) {
                 leave(waiter, wait, woken);
                 return ENTRY_FINISHED;
         }
@@ -216,6 +210,8 @@ static enum entry enter(struct waiter *waiter, struct wait *wait, struct woken *
         pthread_mutex_unlock(&waiter->lock);
         if (shut_down)
                 end_parked(waiter, wait, WAIT_SHUTDOWN, woken);
+        else if (wait->lookout != NULL) /* what came before it was among those who look woke nobody */
+                advance(waiter, lane, woken);
         return ENTRY_PARKED;
 }
 
@@ -223,6 +219,8 @@ enum entry waiter_enter(struct waiter *waiter, struct wait *wait)
 {
         struct woken woken = { 0 };
         struct lane *const lane = lane_of(wait);
+        /* The call may be over on another thread before the lock is let go of. */
+        struct lookout *lookout lookout_auto = lookout_reference(wait->lookout);
         pthread_mutex_lock(&lane->lock);
         const enum entry entry = enter(waiter, wait, &woken);
         pthread_mutex_unlock(&lane->lock);
@@ -266,7 +264,8 @@ static bool end_by_ticket(struct waiter *waiter, uint64_t ticket, enum due due, 
         struct woken woken = { 0 };
         pthread_mutex_lock(&waiter->lock);
         struct wait *const wait = table_find(&waiter->waits, ticket);
-        if (wait == NULL || wait->socket == NULL) {
+        struct lane *const lane = wait == NULL ? NULL : lane_of(wait);
+        if (lane == NULL) {
                 if (wait != NULL)
                         finish(waiter, wait, end);
                 pthread_mutex_unlock(&waiter->lock);
@@ -274,8 +273,8 @@ static bool end_by_ticket(struct waiter *waiter, uint64_t ticket, enum due due, 
                         wait->wake(wait);
                 return wait != NULL;
         }
-        struct socket *socket socket_auto = socket_reference(wait->socket);
-        struct lane *const lane = lane_of(wait);
+        struct socket *socket socket_auto = wait->socket == NULL ? NULL : socket_reference(wait->socket);
+        struct lookout *lookout lookout_auto = lookout_reference(wait->lookout);
         pthread_mutex_unlock(&waiter->lock);
 
         /* Whoever ends a wait holds its lane's lock: when it is still there under that lock, it stays. */
@@ -297,6 +296,13 @@ bool waiter_complete(struct waiter *waiter, uint64_t ticket)
         return end_by_ticket(waiter, ticket, DUE_END, WAIT_FINISHED);
 }
 
+/* The ticket of a call that looks at the socket, or 0. */
+static uint64_t ticket_of_look(struct waiter *waiter, const struct socket *socket)
+{
+        LOCK_SCOPE(&waiter->lock);
+        return socket->looks == NULL ? 0 : socket->looks->lookout->wait->ticket;
+}
+
 void waiter_cancel(struct waiter *waiter, struct socket *socket)
 {
         struct woken woken = { 0 };
@@ -309,10 +315,11 @@ void waiter_cancel(struct waiter *waiter, struct socket *socket)
                                 end_parked(waiter, wait, WAIT_CANCELED, &woken);
                 }
         }
-        pthread_mutex_lock(&waiter->lock);
-        watch_forget(&waiter->watch, socket);
-        pthread_mutex_unlock(&waiter->lock);
         wake_all(&woken);
+        for (uint64_t ticket; (ticket = ticket_of_look(waiter, socket)) != 0;)
+                end_by_ticket(waiter, ticket, DUE_END, WAIT_CANCELED);
+        LOCK_SCOPE(&waiter->lock);
+        watch_forget(&waiter->watch, socket);
 }
 
 size_t waiter_count(struct waiter *waiter)
@@ -334,31 +341,56 @@ void waiter_shut_down(struct waiter *waiter)
         pthread_mutex_unlock(&waiter->lock);
 }
 
-/* A reference to the socket, if anybody waits on it; else it is left out of the reports. */
-static struct socket *awaited_socket(struct waiter *waiter, uint64_t ticket)
+/* A reference to the socket, if anybody waits on it, and how many look at it; else it is left out of the
+ * reports. */
+static struct socket *awaited_socket(struct waiter *waiter, uint64_t ticket, size_t *lookouts)
 {
         LOCK_SCOPE(&waiter->lock);
         struct socket *socket socket_auto = watch_find(&waiter->watch, ticket);
-        if (socket != NULL && socket->waiting > 0)
+        if (socket != NULL && socket->waiting > 0) {
+                *lookouts = lookout_count(socket);
                 return TAKE(socket);
+        }
         if (socket != NULL)
                 watch_disarm(&waiter->watch, socket);
         return NULL;
 }
 
+static void advance_lane(struct waiter *waiter, struct lane *lane)
+{
+        struct woken woken = { 0 };
+        pthread_mutex_lock(&lane->lock);
+        advance(waiter, lane, &woken);
+        pthread_mutex_unlock(&lane->lock);
+        wake_all(&woken);
+}
+
+static struct lookout *next_lookout(struct waiter *waiter, struct socket *socket)
+{
+        LOCK_SCOPE(&waiter->lock);
+        return lookout_next(socket);
+}
+
+/* Has the next of those look that look at the socket, if any is left. */
+static void advance_lookout(struct waiter *waiter, struct socket *socket)
+{
+        struct lookout *lookout lookout_auto = next_lookout(waiter, socket);
+        if (lookout != NULL)
+                advance_lane(waiter, &lookout->lane);
+}
+
+/* Those who look come first: then they see what was reported, and not what a call in a lane left of it. */
 static void on_socket(struct waiter *waiter, const struct report *report)
 {
-        struct socket *socket socket_auto = awaited_socket(waiter, report->ticket);
-        for (int direction = 0; socket != NULL && direction < DIRECTION_COUNT; direction++) {
-                struct woken woken = { 0 };
-                struct lane *const lane = &socket->lanes[direction];
-                if (!report->lanes[direction])
-                        continue;
-                pthread_mutex_lock(&lane->lock);
-                advance(waiter, lane, &woken);
-                pthread_mutex_unlock(&lane->lock);
-                wake_all(&woken);
-        }
+        size_t lookouts = 0;
+        struct socket *socket socket_auto = awaited_socket(waiter, report->ticket, &lookouts);
+        if (socket == NULL)
+                return;
+        for (size_t i = 0; i < lookouts; i++)
+                advance_lookout(waiter, socket);
+        for (int direction = 0; direction < DIRECTION_COUNT; direction++)
+                if (report->lanes[direction])
+                        advance_lane(waiter, &socket->lanes[direction]);
 }
 
 static void on_report(struct waiter *waiter, const struct report *report)

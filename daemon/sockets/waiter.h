@@ -2,7 +2,7 @@
  * came. */
 #pragma once
 
-#include "daemon/sockets/socket.h"
+#include "daemon/sockets/lookout.h"
 
 struct waiter;
 
@@ -26,7 +26,9 @@ struct wait {
         struct socket
                 *socket; /* the owner's reference; NULL: waits for waiter_complete() alone, in no lane */
         enum direction direction;
-        int client_fd;        /* the client's connection, watched for its going away; -1: none */
+        struct lookout
+                *lookout; /* beside all lanes: of a call that only looks, whose `socket` is NULL; or NULL */
+        int client_fd;    /* the client's connection, watched for its going away; -1: none */
         bool client_is_local; /* AF_UNIX: a half-close can be told from a close */
         int64_t deadline_ns;  /* on now_ns()'s clock */
         int64_t retry_ns;     /* not 0: try again this often too (an AF_UNIX connect has no readiness) */

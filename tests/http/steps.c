@@ -175,6 +175,20 @@ struct pending *later(struct stage *stage, const char *id, const char *action, c
         return pending;
 }
 
+struct pending *later_post(struct stage *stage, const char *path, const char *json, ...)
+{
+        va_list arguments;
+        va_start(arguments, json);
+        struct pending *const pending = pending_start(stage, "", "", format_json(json, arguments));
+        va_end(arguments);
+        free(pending->path);
+        pending->path = strdup(path);
+        assert_non_null(pending->path);
+        pending->request.path = pending->path;
+        assert_int_equal(pthread_create(&pending->thread, NULL, pending_run, pending), 0);
+        return pending;
+}
+
 struct pending *later_raw(struct stage *stage, const char *id, const char *action, const void *bytes,
         size_t size, bool raw_reply)
 {

@@ -59,6 +59,8 @@ void expect_json(const json_t *json, const char *expected);
 /* Meanwhile: an action on another thread, with a connection of its own. */
 struct pending;
 struct pending *later(struct stage *stage, const char *id, const char *action, const char *json, ...) STEP(4);
+/* The same for any path. */
+struct pending *later_post(struct stage *stage, const char *path, const char *json, ...) STEP(3);
 struct pending *later_raw(struct stage *stage, const char *id, const char *action, const void *bytes,
         size_t size, bool raw_reply);
 /* Waits for its reply. */

@@ -126,11 +126,13 @@ static const struct reach {
         { "another's: send", LAB, "POST", "/send", "{'text':'x'}", 404 },
         { "another's: setsockopt", LAB, "POST", "/setsockopt",
                 "{'level':'SOL_SOCKET','option':'SO_KEEPALIVE','value':true}", 404 },
+        { "another's: wait", LAB, "POST", "/wait?events=POLLIN&timeout_ms=0", NULL, 404 },
         { "another's: delete", LAB, "DELETE", "", NULL, 404 },
         { "another's: watched", EYE, "GET", "", NULL, 404 },
         { "anyone's: watched by an admin", VIEWER, "GET", "", NULL, 200 },
         { "anyone's: an option read by an admin who watches", VIEWER, "POST", "/getsockopt",
                 "{'level':'SOL_SOCKET','option':'SO_TYPE'}", 200 },
+        { "anyone's: waited for by an admin who watches", VIEWER, "POST", "/wait", "{'events':[]}", 200 },
         { "anyone's: not changed by an admin who watches", VIEWER, "DELETE", "", NULL, 403 },
         { "anyone's: changed by an admin", CHIEF, "POST", "/bind", "{'address':'127.0.0.1:0'}", 200 },
         { "anyone's: deleted by an admin", CHIEF, "DELETE", "", NULL, 204 },
@@ -168,7 +170,7 @@ static void lists_are_ones_own(struct stage *stage)
 static void guessed_ids(struct stage *stage)
 {
         const char *const id = make_as(stage, CI, "{}");
-        char guess[64];
+        char guess[64], poll[128];
         const size_t prefix = strcspn(id, "-") + 1;
         int found = 0;
         for (int number = 1; number < 40; number++) {
@@ -176,6 +178,8 @@ static void guessed_ids(struct stage *stage)
                 const struct reply *const reply = as_on(stage, LAB, "GET", guess, "", NULL);
                 found += reply->status != 404;
                 assert_null(strstr(reply->body, "ci"));
+                snprintf(poll, sizeof poll, "{'sockets':[{'id':'%s','events':[]}]}", guess);
+                expect_problem(as(stage, LAB, "POST", "/v1/poll", poll), 400, "sockets[0].id");
         }
         assert_int_equal(found, 0);
 }

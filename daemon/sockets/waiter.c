@@ -341,8 +341,7 @@ void waiter_shut_down(struct waiter *waiter)
         pthread_mutex_unlock(&waiter->lock);
 }
 
-/* A reference to the socket, if anybody waits on it, and how many look at it; else it is left out of the
- * reports. */
+/* A reference to the socket, if anybody waits on it, and how many look; else it is reported no more. */
 static struct socket *awaited_socket(struct waiter *waiter, uint64_t ticket, size_t *lookouts)
 {
         LOCK_SCOPE(&waiter->lock);
@@ -419,11 +418,12 @@ static bool next_due(struct waiter *waiter, uint64_t *ticket, enum due *due)
         return true;
 }
 
+/* Not all at once: checks that come round faster than they are made must not keep out what is reported. */
 static void run_timers(struct waiter *waiter)
 {
         uint64_t ticket;
         enum due due;
-        while (next_due(waiter, &ticket, &due))
+        for (int i = 0; i < REPORT_BATCH && next_due(waiter, &ticket, &due); i++)
                 end_by_ticket(waiter, ticket, due, WAIT_TIMED_OUT);
 }
 

@@ -1,7 +1,7 @@
 /* bulk.c: how many MB/s go through the daemon, or through socat: one writer, one reader, TCP on both sides.
  *
- * Usage: bench_bulk json|upload|download MIB PORT TOKEN, or bench_bulk socat MIB BLOCK-SIZE. Prints MB/s of
- * payload. */
+ * Usage: bench_bulk json|upload|download|echo MIB PORT TOKEN, or bench_bulk socat|socat-echo MIB BLOCK-SIZE.
+ * Prints MB/s of payload: of an echo, in one direction. */
 #include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
@@ -155,6 +155,31 @@ static void download(struct client *client, size_t mib)
         pthread_join(thread, NULL);
 }
 
+/* There and back on one connection. */
+static void there_and_back(int fd, size_t mib)
+{
+        struct flow flow = { .fd = fd, .size = mib * MIB };
+        const pthread_t thread = begin(pump, &flow);
+        drain(&flow);
+        pthread_join(thread, NULL);
+}
+
+static void echo(struct client *client, size_t mib)
+{
+        static const char plan[] = "{\"kind\":\"echo\"}";
+        char id[ID_SIZE], path[ID_SIZE + 32];
+        const char *const made =
+                client_call(client, "/v1/sockets", "", "{\"bind\":\"127.0.0.1:0\",\"listen\":true}");
+        const uint16_t port = (uint16_t)json_number(made, "port");
+        json_string(made, "id", 0, id);
+        snprintf(path, sizeof path, "/v1/sockets/%s/reactor", id);
+        client_head(client, "PUT", path, "Content-Type: application/json\r\n", sizeof plan - 1);
+        write_all(client->fd, plan, sizeof plan - 1);
+        client_reply(client);
+        fd_auto const int fd = tcp_connect(port);
+        there_and_back(fd, mib);
+}
+
 static void tcp_pair(int fds[2])
 {
         struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -202,6 +227,29 @@ static double socat(size_t mib, const char *block_size)
         return seconds;
 }
 
+/* What `socat TCP-LISTEN:… PIPE` does once it has accepted. */
+static double socat_echo(size_t mib, const char *block_size)
+{
+        int pair[2];
+        char end[24];
+        tcp_pair(pair);
+        const pid_t child = fork();
+        if (child == 0) {
+                snprintf(end, sizeof end, "FD:%d", dup(pair[1]));
+                prctl(PR_SET_PDEATHSIG, SIGKILL);
+                execlp("socat", "socat", "-b", block_size, end, "PIPE", (char *)NULL);
+                _exit(127);
+        }
+        close(pair[1]);
+        const int64_t start = nanoseconds();
+        there_and_back(pair[0], mib);
+        const double seconds = (double)(nanoseconds() - start) / 1e9;
+        kill(child, SIGTERM);
+        waitpid(child, NULL, 0);
+        close(pair[0]);
+        return seconds;
+}
+
 static double through_daemon(
         void (*run)(struct client *, size_t), size_t mib, const char *port, const char *token)
 {
@@ -219,6 +267,7 @@ static const struct mode {
         { .name = "json", .run = json },
         { .name = "upload", .run = upload },
         { .name = "download", .run = download },
+        { .name = "echo", .run = echo },
 };
 
 int main(int argc, char **argv)
@@ -229,6 +278,8 @@ int main(int argc, char **argv)
         const size_t mib = number(argv[2]);
         if (argc == 4 && strcmp(argv[1], "socat") == 0)
                 seconds = socat(mib, argv[3]);
+        if (argc == 4 && strcmp(argv[1], "socat-echo") == 0)
+                seconds = socat_echo(mib, argv[3]);
         for (size_t i = 0; argc == 5 && i < sizeof modes / sizeof *modes; i++)
                 if (strcmp(argv[1], modes[i].name) == 0)
                         seconds = through_daemon(modes[i].run, mib, argv[3], argv[4]);

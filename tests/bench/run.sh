@@ -137,6 +137,8 @@ measure_bulk() {
                 "$BIN/bench_bulk" upload "$MIB" "$port" "$TOKEN" >>"$work/upload"
                 "$BIN/bench_bulk" socat "$MIB" 65536 >>"$work/socat64"
                 "$BIN/bench_bulk" download "$MIB" "$port" "$TOKEN" >>"$work/download"
+                "$BIN/bench_bulk" echo "$MIB" "$port" "$TOKEN" >>"$work/echo"
+                "$BIN/bench_bulk" socat-echo "$MIB" 8192 >>"$work/socat-echo"
         done
         value=$(median "$work/json")
         row "1 MiB base64 sends by JSON, one connection" "$(printf '%.0f MB/s' "$value")" - '>= 400 MB/s' "$value" least 400
@@ -150,6 +152,10 @@ measure_bulk() {
                         "$(printf '%.0f of %.0f MB/s' "$(median "$work/$way")" "$(median "$work/socat64")")" \
                         "$(printf %.2f "$value")"
         done
+        value=$(ratio "$work/echo" "$work/socat-echo")
+        row "an echo reactor of $MIB MiB, of socat PIPE" \
+                "$(printf '%.0f of %.0f MB/s' "$(median "$work/echo")" "$(median "$work/socat-echo")")" \
+                "$(printf %.2f "$value")" '>= 0.80' "$value" least 0.80
         stop "$pid"
 }
 

@@ -17,7 +17,7 @@ static void note_denial(
         const struct reactors *reactors, const struct deed *deed, const struct verdict *verdict)
 {
         char text[DEED_TEXT_SIZE], line[DEED_TEXT_SIZE + RULE_NAME_SIZE + ACCOUNT_NAME_SIZE + 64];
-        if (reactors->note == NULL || (verdict->allowed && !verdict->reported))
+        if (reactors->note == NULL)
                 return;
         snprintf(line, sizeof line, "%s%s: a reactor's %s %s denied by \"%s\"", deed->token,
                 deed->token[0] == '\0' ? "nobody" : "", deed_format(deed, text, sizeof text),
@@ -37,7 +37,12 @@ bool link_may(struct link *link, enum deed_kind kind, const struct target *targe
                 .token = plan->account == NULL ? "" : plan->account->name,
                 .policy = plan->policy };
         guard_judge(link->reactor->reactors->guard, &deed, &verdict);
-        note_denial(link->reactor->reactors, &deed, &verdict);
+        /* Whoever sends datagrams is not to fill the log with them. */
+        const bool is_told = kind == DEED_SEND && link->reactor->send_noted;
+        if (!is_told && (!verdict.allowed || verdict.reported)) {
+                note_denial(link->reactor->reactors, &deed, &verdict);
+                link->reactor->send_noted = kind == DEED_SEND;
+        }
         return verdict.allowed;
 }
 

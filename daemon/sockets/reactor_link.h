@@ -23,9 +23,9 @@ struct reactor {
         uint8_t *memory; /* what the plan points to */
         size_t held;     /* bytes that the account is charged with */
         struct reactor_counts counts;
-        struct link *links;   /* newest first */
-        unsigned connections; /* accepted ones among them */
-        bool ended;
+        struct link *links;     /* newest first */
+        unsigned connections;   /* accepted ones among them */
+        bool ended, send_noted; /* send_noted: that the policy keeps it from some sender is told */
         int error;
         bool hashed, mismatched;
         uint8_t hash[32];

@@ -149,12 +149,24 @@ static enum step step_echo(struct link *link)
         return step;
 }
 
+/* Not every kind of stream can be spliced from: those are read and sent. */
+static enum step leave_pipe(struct link *link)
+{
+        for (int end = 0; end < 2; end++) {
+                close(link->pipe[end]);
+                link->pipe[end] = -1;
+        }
+        return STEP_MORE;
+}
+
 /* seccomp: splice */
 static enum step splice_in(struct link *link)
 {
         LOCK_SCOPE(&link->socket->lanes[DIRECTION_RECEIVE].lock);
         const ssize_t taken =
                 splice(link->in.fd, NULL, link->pipe[1], NULL, REACTOR_BLOCK, SPLICE_F_NONBLOCK);
+        if (taken < 0 && errno == EINVAL)
+                return leave_pipe(link);
         if (taken < 0)
                 return is_blocked(errno) ? STEP_READABLE : fail(link, errno);
         link->eof = taken == 0;

@@ -2,7 +2,7 @@
 set -eu
 directory=$(mktemp -d)
 mkfifo "$directory/out"
-"$1" --unix "$directory/socket" --token-file "$directory/token" >"$directory/out" 2>"$directory/log" &
+"$1" --unix "$directory/socket" --listen 127.0.0.1:0 --token-file "$directory/token" >"$directory/out" 2>"$directory/log" &
 daemon=$!
 trap 'kill $daemon; wait $daemon || :; rm -rf "$directory"' EXIT
 exec 3<"$directory/out"

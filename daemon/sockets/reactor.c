@@ -57,7 +57,8 @@ static void enter(struct reactors *reactors)
 static void empty_error_queue(int fd)
 {
         int left = ERRORS_AT_ONCE;
-        while (left > 0 && recv(fd, NULL, 0, MSG_ERRQUEUE | MSG_DONTWAIT) >= 0)
+        char none;
+        while (left > 0 && recv(fd, &none, 0, MSG_ERRQUEUE | MSG_DONTWAIT) >= 0)
                 left--;
 }
 

@@ -100,8 +100,8 @@ bool link_has_work(const struct link *link);
 /* Takes connections and adds a link for each; the step of a listener. */
 enum step link_accept(struct link *link);
 
-/* A link for a socket, whose reference it takes over, as are `reserved` places in the registry, when it comes
- * to be. */
+/* A link for a socket, with a reference of its own. When it comes to be, the `reserved` places in the
+ * registry are its. */
 struct result link_new(struct reactor *reactor, struct socket *socket, size_t reserved, struct link **out);
 
 /* How many descriptors each of its links has beside the socket's. */

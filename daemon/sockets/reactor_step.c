@@ -120,7 +120,7 @@ static enum step send_output(struct link *link)
         enum step step = send_some(link, link->output, link->output_size, &used);
         link->output += used;
         link->output_size -= used;
-        if (step == STEP_ENDED && link->answers) {
+        if (step == STEP_ENDED && (link->answers || (link->datagrams && is_passing(link->error)))) {
                 link->reactor->counts.dropped++;
                 link->error = 0;
                 link->sending = false;

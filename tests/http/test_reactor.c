@@ -312,6 +312,32 @@ static void listener_has_a_limit(struct stage *stage)
         assert_int_equal(number_at(look(stage, listener), "accepted"), 2);
 }
 
+/* An ICMP error tells of a datagram, and not of the way. */
+static void forward_of_datagrams(struct stage *stage)
+{
+        enum { COUNT = 6 };
+        const char *const gone = make(stage, "{'type':'SOCK_DGRAM','bind':'127.0.0.1:0'}");
+        const int target = (int)number_at(get(stage, 200, "/v1/sockets/%s", gone), "local.port");
+        const char *const out = make(stage, "{'type':'SOCK_DGRAM','connect':'127.0.0.1:%d'}", target);
+        drop(stage, 204, "/v1/sockets/%s", gone);
+        const struct reply *const made =
+                post(stage, 201, "/v1/sockets", "{'type':'SOCK_DGRAM','bind':'127.0.0.1:0'}");
+        const char *const in = text_at(made, "id");
+        const char *const near = make(
+                stage, "{'type':'SOCK_DGRAM','connect':'127.0.0.1:%d'}", (int)number_at(made, "local.port"));
+        char json[128];
+        snprintf(json, sizeof json, "{'kind':'forward','to':'%s'}", out);
+        put(stage, 200, in, json);
+        for (int i = 1; i <= COUNT; i++) {
+                act(stage, near, "send", 200, "{'text':'x'}");
+                await(stage, in, "reads", i);
+        }
+        const struct reply *const running = look(stage, in);
+        assert_string_equal(text_at(running, "state"), "running");
+        assert_int_equal(number_at(running, "writes") + number_at(running, "dropped"), COUNT);
+        assert_true(number_at(running, "dropped") > 0);
+}
+
 static void datagrams(struct stage *stage)
 {
         const struct reply *const made =
@@ -469,6 +495,7 @@ static const struct scenario scenarios[] = {
         { "a listener serves many", listener_serves_many },
         { "a listener has a limit", listener_has_a_limit },
         { "datagrams", datagrams },
+        { "a forward of datagrams", forward_of_datagrams },
         { "one at a time", one_at_a_time },
         { "stop", stop },
         { "close while running", close_while_running },

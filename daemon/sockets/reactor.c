@@ -39,6 +39,11 @@ static const unsigned directions_of[REACTOR_KIND_COUNT] = {
         [REACTOR_FORWARD] = 1u << DIRECTION_RECEIVE,
 };
 
+static unsigned directions_for(const struct socket *socket, enum reactor_kind kind)
+{
+        return socket_is_listening(socket) ? 1u << DIRECTION_RECEIVE : directions_of[kind];
+}
+
 /* The thread would keep the lock from others for long, as locks are not fair. */
 static void enter(struct reactors *reactors)
 {
@@ -207,16 +212,14 @@ static struct result reactor_begin(struct reactor *reactor)
 {
         struct registry *const registry = reactor->reactors->registry;
         struct account *const account = reactor->plan.account;
-        const bool listens = socket_is_listening(reactor->socket);
-        const size_t places = listens ? 0 : link_places(reactor);
+        const size_t places = socket_is_listening(reactor->socket) ? 0 : link_places(reactor);
         struct link *link;
         TRY(registry_reserve(registry, account, places));
         const struct result result = link_new(reactor, reactor->socket, places, &link);
         if (result.kind != RESULT_DONE)
                 registry_unreserve(registry, account, places);
         else
-                reactor->socket->reacting =
-                        listens ? 1u << DIRECTION_RECEIVE : directions_of[reactor->plan.kind];
+                reactor->socket->reacting = directions_for(reactor->socket, reactor->plan.kind);
         return result;
 }
 
@@ -230,8 +233,9 @@ static struct result is_free(const struct socket *socket, const struct reactor_p
                 return busy;
         }
         busy.detail = "calls wait on the socket: a reactor would take what they wait for";
+        const unsigned directions = directions_for(socket, plan->kind);
         for (int direction = 0; direction < DIRECTION_COUNT; direction++)
-                if ((directions_of[plan->kind] & 1u << direction) != 0 && socket->lanes[direction].parked > 0)
+                if ((directions & 1u << direction) != 0 && socket->lanes[direction].parked > 0)
                         return busy;
         return DONE;
 }

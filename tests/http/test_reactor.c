@@ -368,6 +368,18 @@ static void datagrams(struct stage *stage)
         assert_true(json_is_null(json_at(verified->json, "mismatch")));
 }
 
+/* Whatever it does to connections, of a listener it takes those. */
+static void accepts_that_wait(struct stage *stage)
+{
+        const struct link link = make_link(stage);
+        struct pending *const waiting = later(stage, link.listener, "accept", "{}");
+        await_parked(stage, link.listener, 1);
+        expect_errno(put(stage, 422, link.listener, "{'kind':'source','total':1}"), "EBUSY");
+        make(stage, "{'connect':'127.0.0.1:%d'}", link.port);
+        finish(stage, waiting, 201);
+        put(stage, 200, link.listener, "{'kind':'source','total':1}");
+}
+
 static void one_at_a_time(struct stage *stage)
 {
         const struct link link = make_link(stage);
@@ -496,6 +508,7 @@ static const struct scenario scenarios[] = {
         { "a listener has a limit", listener_has_a_limit },
         { "datagrams", datagrams },
         { "a forward of datagrams", forward_of_datagrams },
+        { "accepts that wait", accepts_that_wait },
         { "one at a time", one_at_a_time },
         { "stop", stop },
         { "close while running", close_while_running },

@@ -367,6 +367,9 @@ static bool pause_until(struct wait *pause)
                 (const struct batch *)((char *)pause - offsetof(struct batch, pause));
         struct timespec now;
         clock_gettime(CLOCK_REALTIME, &now);
+        /* How long ago may be too much for nanoseconds. */
+        if (batch->plan.at.tv_sec < now.tv_sec)
+                return false;
         pause->deadline_ns = now_ns() + (batch->plan.at.tv_sec - now.tv_sec) * NS_PER_S +
                              (batch->plan.at.tv_nsec - now.tv_nsec);
         return pause->deadline_ns > now_ns();

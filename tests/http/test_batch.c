@@ -215,6 +215,14 @@ static void at_a_time(struct stage *stage)
         assert_true(strcmp(text_at(reply, "started"), text) > 0);
 }
 
+static void time_long_past(struct stage *stage)
+{
+        const struct reply *const reply = post(stage, 200, "/v1/batch",
+                "{'at':'1700-01-01T00:00:00Z','timeout_ms':5000,'steps':[" SERVER "]}");
+        assert_int_equal(number_at(reply, "results.0.status"), 201);
+        assert_true(number_at(reply, "late_us") > 0);
+}
+
 /* The step that waits takes nothing more, no other is made, and what was made is closed. */
 static void client_vanishes(struct stage *stage)
 {
@@ -316,6 +324,7 @@ static const struct scenario scenarios[] = {
         { "1,000 steps", thousand_steps },
         { "too many steps", too_many_steps },
         { "at a time", at_a_time },
+        { "a time long past", time_long_past },
         { "the client vanishes", client_vanishes },
         { "an errno that is expected", expected_errno },
         { "shutdown answers", shutdown_answers },

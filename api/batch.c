@@ -19,6 +19,9 @@
 
 static const int64_t NS_PER_MS = 1000000, NS_PER_S = 1000000000;
 
+/* What a reply takes of memory as a tree, in sizes of its text, about. */
+enum { TREE_FACTOR = 10 };
+
 struct batch {
         struct background_job job; /* first, so that a job is its batch: the start */
         struct service *service;
@@ -105,8 +108,9 @@ static void end_step(struct batch *batch, size_t index, struct call_reply *reply
                 atomic_compare_exchange_strong(&batch->failed, &none, index);
                 batch->stopped = true;
         }
-        account_add(batch->caller.account, RESOURCE_BYTES, made ? reply->size : 0);
-        batch->held += made ? reply->size : 0;
+        const size_t held = made ? reply->size * TREE_FACTOR : 0;
+        account_add(batch->caller.account, RESOURCE_BYTES, held);
+        batch->held += held;
         batch->results[index] = made ? result_of(batch, index, reply) : NULL;
         leave_group(batch);
 }
@@ -206,13 +210,17 @@ static json_t *find_parameters(
         return add_common(parameters, step, problem) ? json_incref(parameters) : NULL;
 }
 
-/* A step counts as a request. */
+/* A step counts as a request, and the results of those before it are held. */
 static bool admit(const struct batch *batch, struct problem *problem)
 {
+        struct account *const account = batch->caller.account;
         int64_t wait_ns;
-        if (account_admit(batch->caller.account, now_ns(), &wait_ns))
+        const bool has_room = account_has_room(account, RESOURCE_BYTES);
+        if (has_room && account_admit(account, now_ns(), &wait_ns))
                 return true;
-        problem_set(problem, PROBLEM_QUOTA, NULL, "There are more requests per second than there may be.");
+        problem_set(problem, PROBLEM_QUOTA, NULL, "%s",
+                has_room ? "There are more requests per second than there may be."
+                         : account_over(RESOURCE_BYTES).detail);
         return false;
 }
 

@@ -315,6 +315,25 @@ static void steps_are_counted(struct stage *stage)
         stage_close(&own, stage);
 }
 
+/* Results are charged for what they take of the daemon's memory. */
+static void results_are_bounded(struct stage *stage)
+{
+        struct stage own;
+        stage_open(&own, (const char *const[]){ "--max-held-bytes", "4000000", NULL });
+        char json[64 * 20] = "{'steps':[{'method':'GET','path':'/openapi.json'}";
+        for (int i = 1; i < 20; i++)
+                strcat(json, ",{'method':'GET','path':'/openapi.json'}");
+        strcat(json, "]}");
+        const struct reply *const reply = post(&own, 200, "/v1/batch", "%s", json);
+        const int64_t failed = number_at(reply, "failed");
+        char path[64];
+        assert_in_range(failed, 1, 19);
+        snprintf(path, sizeof path, "results.%d.status", (int)failed);
+        assert_int_equal(number_at(reply, path), 429);
+        daemon_stop(own.daemon);
+        stage_close(&own, stage);
+}
+
 static const struct scenario scenarios[] = {
         { "a failure stops the batch", failure_stops },
         { "a failure may be gone over", failure_goes_on },
@@ -329,6 +348,7 @@ static const struct scenario scenarios[] = {
         { "an errno that is expected", expected_errno },
         { "shutdown answers", shutdown_answers },
         { "steps are counted", steps_are_counted },
+        { "results are bounded", results_are_bounded },
 };
 
 int main(void)

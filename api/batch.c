@@ -203,6 +203,11 @@ static json_t *find_parameters(
         json_auto_t *parameters = json_object();
         json_auto_t *body =
                 step->body.json == NULL ? json_object() : references_resolve(references, step->body.json);
+        if (body != NULL && !json_is_object(body)) {
+                problem_set(problem, PROBLEM_UNSOUND_REQUEST, "body", "body: must be an object, not %s",
+                        json_kind_word(body));
+                return NULL;
+        }
         if (body == NULL || parameters == NULL || json_object_update(parameters, body) != 0) {
                 problem_set(problem, PROBLEM_UNSOUND_REQUEST, "body", "%s", references->detail);
                 return NULL;

@@ -71,6 +71,8 @@ static const struct step_row {
                 SERVER "," CLIENT ",'parallel':true}," PEER
                        ",'parallel':true,'body':{'label':{'$ref':'client/id'}}}",
                 400, "parameter", "body" },
+        { "a body that is a text", SERVER ",{'path':'/v1/sockets','body':{'$ref':'server/id'}}", 400,
+                "detail", "body: must be an object, not text" },
         { "an unknown path", "{'path':'/v1/socks'}", 404, "title", "Unknown path" },
         { "a wrong method", "{'method':'PUT','path':'/v1/sockets'}", 405, "title", "Wrong method" },
         { "an unknown socket", "{'path':'/v1/sockets/x-1/listen'}", 404, "title", "Unknown socket" },

@@ -301,21 +301,45 @@ static void remove_path(const struct batch *batch, const char *path)
         call_release(&call);
 }
 
-/* Closes what the step has made: what its Location says, or the list of sockets in its body. */
-static void undo_step(const struct batch *batch, const json_t *result)
+/* A list of ids, or of objects with ids. */
+static void remove_sockets(const struct batch *batch, const json_t *sockets)
 {
-        const char *const location = json_string_value(json_object_get(result, "location"));
-        const json_t *const sockets = json_object_get(json_object_get(result, "body"), "sockets");
-        if (json_integer_value(json_object_get(result, "status")) != 201)
-                return;
-        if (location != NULL)
-                remove_path(batch, location);
         for (size_t i = 0; i < json_array_size(sockets); i++) {
                 char path[REFERENCE_PATH_SIZE];
-                const char *const id = json_string_value(json_object_get(json_array_get(sockets, i), "id"));
+                const json_t *const socket = json_array_get(sockets, i);
+                const char *const id =
+                        json_string_value(json_is_string(socket) ? socket : json_object_get(socket, "id"));
                 snprintf(path, sizeof path, "/v1/sockets/%s", id == NULL ? "" : id);
                 remove_path(batch, path);
         }
+}
+
+/* Descriptors that came with a message. */
+static void undo_message(const struct batch *batch, const json_t *message)
+{
+        const json_t *const ancillary = json_object_get(message, "ancillary");
+        for (size_t i = 0; i < json_array_size(ancillary); i++) {
+                const json_t *const value = json_object_get(json_array_get(ancillary, i), "value");
+                remove_sockets(batch, json_object_get(value, "sockets"));
+        }
+}
+
+/* Closes what the step has made: what its Location says, the list of sockets in its body, or what came in
+ * messages. */
+static void undo_step(const struct batch *batch, const json_t *result)
+{
+        const char *const location = json_string_value(json_object_get(result, "location"));
+        const json_t *const body = json_object_get(result, "body");
+        const json_t *const messages = json_object_get(body, "messages");
+        if (json_integer_value(json_object_get(result, "status")) == 201) {
+                if (location != NULL)
+                        remove_path(batch, location);
+                remove_sockets(batch, json_object_get(body, "sockets"));
+                return;
+        }
+        undo_message(batch, body);
+        for (size_t i = 0; i < json_array_size(messages); i++)
+                undo_message(batch, json_array_get(messages, i));
 }
 
 static json_t *skipped(const struct text *name)

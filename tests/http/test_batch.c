@@ -14,6 +14,12 @@
 #define SERVER_B "{'name':'b','path':'/v1/sockets'}"
 #define PAIR "{'name':'pair','path':'/v1/socketpairs','body':{'family':'AF_UNIX','type':'SOCK_STREAM'}}"
 
+#define GIFT                                                                                                 \
+        "{'path':'/v1/sockets/{pair/sockets/0/id}/sendmsg','body':{'buffers':[{'text':'x'}],"                \
+        "'ancillary':[{'level':'SOL_SOCKET','type':'SCM_RIGHTS',"                                            \
+        "'value':{'sockets':[{'$ref':'pair/sockets/0/id'}]}}]}},"                                            \
+        "{'path':'/v1/sockets/{pair/sockets/1/id}/recvmsg'"
+
 /* Refused before any step is made. */
 static const struct unsound_row {
         const char *name, *json, *parameter;
@@ -73,6 +79,9 @@ static const struct step_row {
                 400, "parameter", "body" },
         { "a body that is a text", SERVER ",{'path':'/v1/sockets','body':{'$ref':'server/id'}}", 400,
                 "detail", "body: must be an object, not text" },
+        { "descriptors that came", PAIR "," GIFT "},{'path':'/v1/nothing'}", 404, "title", "Unknown path" },
+        { "descriptors of many", PAIR "," GIFT ",'body':{'count':2}},{'path':'/v1/nothing'}", 404, "title",
+                "Unknown path" },
         { "an unknown path", "{'path':'/v1/socks'}", 404, "title", "Unknown path" },
         { "a wrong method", "{'method':'PUT','path':'/v1/sockets'}", 405, "title", "Wrong method" },
         { "an unknown socket", "{'path':'/v1/sockets/x-1/listen'}", 404, "title", "Unknown socket" },

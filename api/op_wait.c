@@ -1,5 +1,6 @@
 /* op_wait.c: waiting for what can be seen of sockets, without a turn: poll on many, a condition on one. */
 #include <limits.h>
+#include <stdio.h>
 
 #include "api/call.h"
 #include "api/option_codec.h"
@@ -202,6 +203,27 @@ static bool agrees(const json_t *value, json_t *wanted)
         return true;
 }
 
+/* What the option never has would be waited for in vain. */
+static struct result check_wanted(struct call *call, const json_t *value, json_t *wanted)
+{
+        const char *name = NULL;
+        json_t *member = NULL;
+        if (value == NULL || json_is_null(value))
+                return DONE;
+        if (json_is_object(wanted) != json_is_object(value))
+                return call_unsound(call, "value", "value: must be %s, as getsockopt gives it",
+                        json_is_object(value) ? "an object" : "no object");
+        json_object_foreach(wanted, name, member)
+        {
+                char parameter[PROBLEM_PARAMETER_SIZE];
+                snprintf(parameter, sizeof parameter, "value.%.32s", name);
+                if (json_object_get(value, name) == NULL)
+                        return call_unsound(
+                                call, parameter, "%s: is no member of the option's value", parameter);
+        }
+        return DONE;
+}
+
 /* The option to look at; one that reading takes away is for those who ask for it. */
 static struct result find_option(struct call *call, const struct socket_wait_request *request, int *option)
 {
@@ -227,15 +249,17 @@ static struct result check_option(struct call *call, const struct socket_wait_re
         struct value value = { .json = NULL };
         struct binary raw;
         TRY(find_option(call, request, &option));
-        const struct result read =
+        struct result result =
                 option_read(&scratch, call->socket->fd, request->level, option, 0, &value, &raw);
         arena_free(&scratch);
-        if (read.kind == RESULT_DONE && agrees(value.json, request->value.json)) {
+        if (result.kind == RESULT_DONE)
+                result = check_wanted(call, value.json, request->value.json);
+        if (result.kind == RESULT_DONE && agrees(value.json, request->value.json)) {
                 *now = value.json;
                 return DONE;
         }
         json_decref(value.json);
-        return read.kind == RESULT_DONE ? would_block("poll") : read;
+        return result.kind == RESULT_DONE ? would_block("poll") : result;
 }
 
 static bool has_events(const struct socket_wait_request *request)

@@ -155,6 +155,10 @@ static const struct unsound {
         { "a level without an option", "{'level':'SOL_SOCKET','value':1}", "option" },
         { "an option of another level", "{'level':'SOL_SOCKET','option':'TCP_INFO','value':1}", "option" },
         { "an option without a name", "{'level':'SOL_SOCKET','option':9999,'value':1}", "option" },
+        { "a member that the option has not",
+                "{'level':'SOL_SOCKET','option':'SO_LINGER','value':{'onof':true}}", "value.onof" },
+        { "a struct of a number", "{'level':'SOL_SOCKET','option':'SO_TYPE','value':{'x':1}}", "value" },
+        { "a flag of a struct", "{'level':'SOL_SOCKET','option':'SO_LINGER','value':true}", "value" },
         { "an option that is consumed", "{'level':'SOL_SOCKET','option':'SO_ERROR','value':0}", "option" },
         { "a misspelt member", "{'event':['POLLIN']}", "event" },
 };

@@ -299,7 +299,7 @@ bool call_add_raw(struct call *call, const uint8_t *bytes, size_t size)
         if (json_object_get(call->parameters, "data") == NULL &&
                 json_object_get(call->parameters, "text") == NULL)
                 return true;
-        call_unsound(call, "data", "is given twice: as a parameter and as the body");
+        call_unsound(call, "data", "data: is given twice: as a parameter and as the body");
         return false;
 }
 

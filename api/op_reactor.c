@@ -133,10 +133,11 @@ static struct result check_belongings(struct call *call, enum reactor_kind kind)
                 const bool given = json_object_get(call->parameters, name) != NULL;
                 const bool fits = (belongings[i].kinds & 1u << kind) != 0;
                 if (given && !fits)
-                        return call_unsound(call, name, "does not go with %s", reactor_kind_names[kind]);
-                if (!given && fits && belongings[i].required)
                         return call_unsound(
-                                call, name, "is missing: a %s needs it", reactor_kind_names[kind]);
+                                call, name, "%s: does not go with %s", name, reactor_kind_names[kind]);
+                if (!given && fits && belongings[i].required)
+                        return call_unsound(call, name, "%s: is missing, and a %s needs it", name,
+                                reactor_kind_names[kind]);
         }
         return DONE;
 }
@@ -148,7 +149,7 @@ static struct result read_kind(struct call *call, const struct text *text, enum 
                         *out = (enum reactor_kind)kind;
                         return DONE;
                 }
-        return call_unsound(call, "kind", "must be echo, sink, source, verify, reply or forward");
+        return call_unsound(call, "kind", "kind: must be echo, sink, source, verify, reply or forward");
 }
 
 /* Bytes that may be written in two ways, of which one is given. */
@@ -216,9 +217,9 @@ static struct result read_pattern(
 {
         const struct text *const text = &request->pattern_text;
         if (request->pattern.given && text->bytes != NULL)
-                return call_unsound(call, "pattern", "is given twice: as base64 and as text");
+                return call_unsound(call, "pattern", "pattern: is given twice: as base64 and as text");
         if (request->pattern.given && (request->pattern.size == 0 || request->pattern.size > REACTOR_BLOCK))
-                return call_unsound(call, "pattern", "must have 1 to %d bytes", REACTOR_BLOCK);
+                return call_unsound(call, "pattern", "pattern: must have 1 to %d bytes", REACTOR_BLOCK);
         *out = request->pattern.given
                        ? (struct pattern){ .bytes = request->pattern.bytes, .size = request->pattern.size }
                        : (struct pattern){ .bytes = (const uint8_t *)text->bytes, .size = text->size };

@@ -222,7 +222,7 @@ static int family_to_make(const struct socket_create_request *request)
 static struct result make(struct call *call, const struct socket_create_request *request)
 {
         if (request->listen.given && request->connect.given)
-                return call_unsound(call, "connect", "does not go with listen");
+                return call_unsound(call, "connect", "connect: does not go with listen");
         TRY(call_join_session(call, &request->session));
         TRY(registry_reserve(call->service->registry, call->caller.account, 1));
         call->reserved = 1;
@@ -338,10 +338,10 @@ struct result run_socket_list(
                 known = strcmp(states[i], request->state.bytes) == 0;
         if (!known)
                 return call_unsound(call, "state",
-                        "must be created, bound, listening, connecting, connected or disconnected");
+                        "state: must be created, bound, listening, connecting, connected or disconnected");
         if (request->cursor.bytes != NULL &&
                 !registry_parse_id(call->service->registry, request->cursor.bytes, &last))
-                return call_unsound(call, "cursor", "is not the `next` of a page of this daemon");
+                return call_unsound(call, "cursor", "cursor: is not the `next` of a page of this daemon");
         reply->sockets.json = json_array();
         if (fill_page(call, request, &last, reply->sockets.json))
                 reply->next = id_text(call, last);

@@ -173,14 +173,15 @@ static struct result check_gathering(struct call *call, const struct socket_recv
         const bool framed = request->frame.frame != NULL;
         const char *const name = framed ? "frame" : "until";
         if (framed && request->until.given)
-                return call_unsound(call, "until", "does not go with frame");
+                return call_unsound(call, "until", "until: does not go with frame");
         if (framed && request->size != UINT64_MAX)
-                return call_unsound(call, "size", "does not go with frame, which has max and count");
+                return call_unsound(call, "size", "size: does not go with frame, which has max and count");
         if (call->socket->type != SOCK_STREAM)
-                return call_unsound(call, name, "goes with SOCK_STREAM only: other types keep boundaries");
+                return call_unsound(
+                        call, name, "%s: goes with SOCK_STREAM only: other types keep boundaries", name);
         if ((request->flags & FLAGS_WITHOUT_UNTIL) != 0)
                 return call_unsound(call, "flags",
-                        "none of MSG_PEEK, MSG_OOB, MSG_ERRQUEUE, MSG_TRUNC goes with `%s`", name);
+                        "flags: none of MSG_PEEK, MSG_OOB, MSG_ERRQUEUE, MSG_TRUNC goes with `%s`", name);
         return DONE;
 }
 

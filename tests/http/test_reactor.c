@@ -482,7 +482,10 @@ static void play_mistake(struct stage *stage, const void *row)
 {
         const struct mistake *const mistake = row;
         const char *const id = make(stage, "");
-        expect_problem(put(stage, 400, id, mistake->json), 400, mistake->parameter);
+        const struct reply *const reply = put(stage, 400, id, mistake->json);
+        expect_problem(reply, 400, mistake->parameter);
+        assert_int_equal(
+                strncmp(text_at(reply, "detail"), mistake->parameter, strlen(mistake->parameter)), 0);
         get(stage, 404, "/v1/sockets/%s/reactor", id);
 }
 

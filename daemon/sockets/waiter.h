@@ -31,7 +31,9 @@ struct wait {
         int client_fd;    /* the client's connection, watched for its going away; -1: none */
         bool client_is_local; /* AF_UNIX: a half-close can be told from a close */
         int64_t deadline_ns;  /* on now_ns()'s clock */
-        int64_t retry_ns;     /* not 0: try again this often too (an AF_UNIX connect has no readiness) */
+        /* Not 0: try again this often too (an AF_UNIX connect has no readiness). An attempt may set it while
+         * the waiter's timers read it. */
+        _Atomic int64_t retry_ns;
 
         /* Makes the system call; under the lane's lock, on the caller's or the waiter's thread. */
         enum attempt (*attempt)(struct wait *wait);

@@ -7,6 +7,7 @@
 #include "daemon/sockets/session.h"
 #include "daemon/sockets/waiter.h"
 
+struct batch;
 struct call;
 struct draft;
 struct goal;
@@ -74,6 +75,7 @@ struct call {
                 uint8_t *bytes;
                 size_t size, used;
         } piece;
+        struct batch *batch; /* that was started; the call's once the wait for it has finished */
         struct goal *goal;   /* of a recv with `until`, in the arena */
         struct draft *draft; /* of a sendmsg: its messages as the kernel takes them, in the arena */
         int *expect;         /* errnos that the caller expects, in the arena */

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "api/batch.h"
 #include "api/record.h"
 #include "daemon/sockets/interface.h"
 #include "daemon/sockets/lookup.h"
@@ -364,6 +365,9 @@ void call_release(struct call *call)
 {
         if (call->wait.in_lane)
                 waiter_leave(call->service->waiter, &call->wait);
+        /* One that has not ended releases itself. */
+        if (call->wait.end == WAIT_FINISHED)
+                batch_free(call->batch);
         lookup_release(call->lookup);
         lookout_release(call->wait.lookout);
         if (call->reserved > 0) {

@@ -61,7 +61,7 @@ static json_t *clock_state(void)
                 (json_int_t)state.esterror, "maximum_error_us", (json_int_t)state.maxerror);
 }
 
-static struct result start(struct call *call, struct batch_request *request)
+static struct result start(struct call *call, const struct batch_request *request)
 {
         const struct service *const service = call->service;
         const int64_t asked_ms =
@@ -76,16 +76,14 @@ static struct result start(struct call *call, struct batch_request *request)
                 .at = request->at.time,
                 .timeout_ms = asked_ms < service->max_timeout_ms ? asked_ms : service->max_timeout_ms,
         };
-        return batch_start(call, &plan, &request->batch);
+        return batch_start(call, &plan, &call->batch);
 }
 
-struct result run_batch(struct call *call, const struct batch_request *asked, struct batch_result *reply)
+struct result run_batch(struct call *call, const struct batch_request *request, struct batch_result *reply)
 {
-        /* The request is the call's own; it also keeps the batch while that runs. */
-        struct batch_request *const request = call->request;
-        if (asked->batch == NULL)
+        if (call->batch == NULL)
                 return start(call, request);
-        const struct batch_outcome *const outcome = batch_outcome(asked->batch);
+        const struct batch_outcome *const outcome = batch_outcome(call->batch);
         reply->results.json = json_incref(outcome->results);
         if (outcome->failed != SIZE_MAX)
                 reply->failed.json = json_integer((json_int_t)outcome->failed);
@@ -96,7 +94,5 @@ struct result run_batch(struct call *call, const struct batch_request *asked, st
                                  (outcome->started.tv_nsec - request->at.time.tv_nsec) / 1000;
                 reply->clock.json = clock_state();
         }
-        batch_free(request->batch);
-        request->batch = NULL;
         return DONE;
 }

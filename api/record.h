@@ -4,8 +4,6 @@
 
 #include "api/field.h"
 
-struct batch;
-
 /* Requests: struct NAME_request, described by NAME_request_fields. */
 
 struct socket_create_request {
@@ -98,7 +96,6 @@ struct batch_request {
         struct steps steps;
         bool rollback;
         struct moment at;
-        struct batch *batch; /* no parameter: what was started */
 };
 struct socket_wait_request {
         int events; /* -1: not given, as the other numbers */

@@ -329,6 +329,16 @@ static void connects_to_a_full_queue(bool accepts, int status, const char *membe
         exchange_clean(&exchange);
 }
 
+/* A client that has gone by the end of its batch asks no more for what came of it. */
+static void abandons_a_batch(void **state)
+{
+        (void)state;
+        struct exchange exchange;
+        park(&exchange, "batch", NULL, NULL, "{\"steps\":[{\"method\":\"GET\",\"path\":\"/version\"}]}");
+        exchange_await(&exchange);
+        exchange_clean(&exchange);
+}
+
 static void full_queue_empties(void **state)
 {
         (void)state;
@@ -375,6 +385,7 @@ int main(void)
         rows_add_one(&all, "sends all", sends_all);
         rows_add_one(&all, "resolves names", resolves_names);
         rows_add_one(&all, "abandons the making", abandons_the_making);
+        rows_add_one(&all, "abandons a batch", abandons_a_batch);
         rows_add_one(&all, "a full queue empties", full_queue_empties);
         rows_add_one(&all, "a full queue is closed", full_queue_is_closed);
         rows_add_one(&all, "shuts down", shuts_down);

@@ -47,7 +47,7 @@ static void check_problem(
         else if (!has_method)
                 HOLDS(problem->kind == PROBLEM_WRONG_METHOD && route->allow[0] != '\0');
         else
-                HOLDS(problem->kind == PROBLEM_UNKNOWN_SOCKET);
+                HOLDS(problem->kind == PROBLEM_UNKNOWN_SOCKET || problem->kind == PROBLEM_UNKNOWN_SESSION);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)

@@ -453,42 +453,6 @@ static void shutdown_ends_all(struct stage *stage)
         stage_close(&own, stage);
 }
 
-static const struct mistake {
-        const char *name, *json, *parameter;
-} mistakes[] = {
-        { "no kind", "{}", "kind" },
-        { "an unknown kind", "{'kind':'ecko'}", "kind" },
-        { "an unknown member", "{'kind':'echo','colour':1}", "colour" },
-        { "a rate of an echo", "{'kind':'echo','rate':1}", "rate" },
-        { "a rate below 0", "{'kind':'source','rate':-1}", "rate" },
-        { "a size that is too large", "{'kind':'source','size':65537}", "size" },
-        { "no connections", "{'kind':'echo','connections':0}", "connections" },
-        { "too many connections", "{'kind':'echo','connections':1025}", "connections" },
-        { "two patterns", "{'kind':'source','pattern':'eA==','pattern_text':'x'}", "pattern" },
-        { "an empty pattern", "{'kind':'source','pattern':''}", "pattern" },
-        { "an empty text", "{'kind':'verify','pattern_text':''}", "pattern_text" },
-        { "a pattern of a sink", "{'kind':'sink','pattern_text':'x'}", "pattern_text" },
-        { "a total of an echo", "{'kind':'echo','total':1}", "total" },
-        { "no replies", "{'kind':'reply'}", "replies" },
-        { "an empty list of replies", "{'kind':'reply','replies':[]}", "replies" },
-        { "replies of another kind", "{'kind':'echo','replies':[]}", "replies" },
-        { "a reply that is a number", "{'kind':'reply','replies':[1]}", "replies[0]" },
-        { "a reply without then", "{'kind':'reply','replies':[{'when_text':'x'}]}", "replies[0].then" },
-        { "a reply to nothing", "{'kind':'reply','replies':[{'when':'','then':''}]}", "replies[0].when" },
-        { "no target", "{'kind':'forward'}", "to" },
-};
-
-static void play_mistake(struct stage *stage, const void *row)
-{
-        const struct mistake *const mistake = row;
-        const char *const id = make(stage, "");
-        const struct reply *const reply = put(stage, 400, id, mistake->json);
-        expect_problem(reply, 400, mistake->parameter);
-        assert_int_equal(
-                strncmp(text_at(reply, "detail"), mistake->parameter, strlen(mistake->parameter)), 0);
-        get(stage, 404, "/v1/sockets/%s/reactor", id);
-}
-
 /* What cannot be served says so, and the reactor has ended. */
 static void nothing_to_serve(struct stage *stage)
 {
@@ -523,7 +487,6 @@ int main(void)
 {
         SUITE_ADD_ROWS(play_checking, checkings);
         SUITE_ADD_ROWS(play_crossing, crossings);
-        SUITE_ADD_ROWS(play_mistake, mistakes);
         SUITE_ADD_SCENARIOS(scenarios);
         return suite_run("reactor", NULL);
 }

@@ -156,6 +156,7 @@ static int pending_error(int fd)
  * blocking connect(2) that fails does. seccomp: connect */
 static struct result connect_step(struct call *call, const struct socket *socket, const struct passage *to)
 {
+        socket_unblock(socket);
         if (connect(socket->fd, (const struct sockaddr *)&to->storage, to->size) == 0)
                 return DONE;
         const int error = errno;
@@ -234,6 +235,7 @@ struct result guarded_accept(struct call *call, const struct socket *listener, i
 {
         for (int denied = 0; denied < DENIED_AT_ONCE; denied++) {
                 struct address peer = { .size = sizeof peer.storage };
+                socket_unblock(listener);
                 const int taken = accept4(listener->fd, (struct sockaddr *)&peer.storage, &peer.size, flags);
                 if (taken < 0)
                         return errno == EAGAIN || errno == EINTR ? would_block("accept")

@@ -67,6 +67,7 @@ static enum step accept_one(struct link *link, size_t reserved, bool *made)
 {
         const struct socket *const listener = link->socket;
         struct address peer = { .size = sizeof peer.storage };
+        socket_unblock(listener);
         fd_auto int fd = accept4(
                 link->in.fd, (struct sockaddr *)&peer.storage, &peer.size, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM))

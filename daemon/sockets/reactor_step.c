@@ -163,6 +163,7 @@ static enum step leave_pipe(struct link *link)
 static enum step splice_in(struct link *link)
 {
         LOCK_SCOPE(&link->socket->lanes[DIRECTION_RECEIVE].lock);
+        socket_unblock(link->socket);
         const ssize_t taken =
                 splice(link->in.fd, NULL, link->pipe[1], NULL, REACTOR_BLOCK, SPLICE_F_NONBLOCK);
         if (taken < 0 && errno == EINVAL)
@@ -180,6 +181,7 @@ static enum step splice_in(struct link *link)
 
 static enum step splice_out(struct link *link)
 {
+        socket_unblock(link->to);
         const ssize_t sent = splice(link->pipe[0], NULL, link->out.fd, NULL, link->piped, SPLICE_F_NONBLOCK);
         if (sent < 0)
                 return is_blocked(errno) ? STEP_WRITABLE : fail(link, errno);

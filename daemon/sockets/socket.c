@@ -62,6 +62,14 @@ void socket_close(struct socket *socket, bool reset)
                 shutdown(socket->fd, SHUT_RDWR);
 }
 
+/* seccomp: fcntl */
+void socket_unblock(const struct socket *socket)
+{
+        const int flags = socket->shared ? fcntl(socket->fd, F_GETFL) : O_NONBLOCK;
+        if (flags >= 0 && (flags & O_NONBLOCK) == 0)
+                fcntl(socket->fd, F_SETFL, flags | O_NONBLOCK);
+}
+
 /* seccomp: close */
 void socket_release(struct socket *socket)
 {

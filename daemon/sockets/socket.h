@@ -45,6 +45,7 @@ struct socket {
         char *netns;             /* the socket's own: where it was opened; NULL: where the daemon is */
 
         _Atomic unsigned references;
+        _Atomic bool shared;                         /* another process may have the descriptor too */
         _Atomic bool closed;                         /* its id is gone; calls end with ECANCELED */
         _Atomic uint64_t received_bytes, sent_bytes; /* what the kernel gave and took */
 
@@ -74,6 +75,10 @@ struct socket *socket_reference(struct socket *socket);
  * under way then meet a descriptor that is no socket; its number stays theirs until the last reference goes.
  */
 void socket_close(struct socket *socket, bool reset);
+
+/* Before a system call that only a non-blocking descriptor keeps from waiting: whoever has it too may have
+ * made it blocking. */
+void socket_unblock(const struct socket *socket);
 
 /* Lets go. The last one closes the descriptor. */
 void socket_release(struct socket *socket);

@@ -226,6 +226,26 @@ static void rights_from_outside(struct stage *stage)
                 close(opened[i]);
 }
 
+/* Whoever gave a socket away still has it, and may make it blocking: no call waits in the kernel for that. */
+static void rights_made_blocking(struct stage *stage)
+{
+        char name[GIFT_NAME_SIZE];
+        gift_name(name);
+        const char *const server =
+                make(stage, "{'family':'AF_UNIX','type':'SOCK_DGRAM','bind':'unix:@%s'}", name);
+        const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_int_equal(listen(listener, 1), 0);
+        give(name, (const int[]){ listener }, 1);
+        const struct reply *const reply = act(stage, server, "recvmsg", 200, "");
+        const json_t *const value = ancillary_at(reply, "SCM_RIGHTS");
+        const char *const id = json_string_value(json_array_get(json_object_get(value, "sockets"), 0));
+        assert_int_equal(fcntl(listener, F_SETFL, 0), 0);
+        act_refused(stage, id, "accept", "EAGAIN", "{'timeout_ms':0}");
+        assert_int_equal(fcntl(listener, F_SETFL, 0), 0);
+        act_refused(stage, id, "accept", "EAGAIN", "{'timeout_ms':50}");
+        close(listener);
+}
+
 /* Where the caller may have no more, what comes is closed; without room it never gets in. */
 static void rights_over_a_limit(struct stage *stage)
 {
@@ -298,6 +318,7 @@ static const struct scenario scenarios[] = {
         { "times of what was sent", sent_times },
         { "descriptors", rights },
         { "descriptors from outside", rights_from_outside },
+        { "descriptors made blocking", rights_made_blocking },
         { "descriptors over a limit", rights_over_a_limit },
         { "descriptors in a session", rights_in_a_session },
         { "credentials", credentials },

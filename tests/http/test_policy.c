@@ -80,6 +80,11 @@ static const struct trial {
                 "{'address':'127.0.0.1:9','buffers':[],'ancillary':[{'level':'SOL_SOCKET','type':'SO_MARK',"
                 "'value':1}]}",
                 403, "default" },
+        { "a message by another interface", UDP, "sendmsg",
+                "{'address':'127.0.0.1:9','buffers':[],'ancillary':[{'level':'IPPROTO_IP','type':'IP_PKTINFO'"
+                ","
+                "'value':{'interface':'lo'}}]}",
+                403, "default" },
         { "a fast open by sendmsg", TCP, "sendmsg",
                 "{'address':'127.0.0.8:9','buffers':[{'text':'x'}],'flags':['MSG_FASTOPEN']}", 403,
                 "default" },

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "api/reference.h"
+#include "api/rollback.h"
 #include "api/route.h"
 #include "daemon/sockets/background.h"
 #include "daemon/sockets/cleanup.h"
@@ -49,23 +50,32 @@ struct run {
         struct batch *batch;
         size_t index;
         char path[REFERENCE_PATH_SIZE];
-        int client_fd;
+        int client_fd; /* while it waits */
 };
 
 static void drive(struct batch *batch);
 
+/* SIZE_MAX: that is no step's number. */
+static size_t number_of(const char *name, size_t size)
+{
+        size_t number = 0;
+        for (size_t i = 0; i < size; i++)
+                number = name[i] >= '0' && name[i] <= '9' && number < SIZE_MAX / 20
+                                 ? 10 * number + (size_t)(name[i] - '0')
+                                 : SIZE_MAX;
+        return size == 0 || (name[0] == '0' && size > 1) ? SIZE_MAX : number;
+}
+
 static json_t *find_result(const void *context, const char *name, size_t size)
 {
         const struct batch *const batch = context;
-        for (size_t i = 0; i < batch->first; i++) {
+        size_t index = number_of(name, size);
+        for (size_t i = 0; i < batch->first && index == SIZE_MAX; i++) {
                 const struct text *const own = &batch->plan.steps.items[i].name;
-                char number[24];
-                const int digits = snprintf(number, sizeof number, "%zu", i);
-                if ((own->bytes != NULL && own->size == size && memcmp(own->bytes, name, size) == 0) ||
-                        ((size_t)digits == size && memcmp(number, name, size) == 0))
-                        return json_object_get(batch->results[i], "body");
+                if (own->bytes != NULL && own->size == size && memcmp(own->bytes, name, size) == 0)
+                        index = i;
         }
-        return NULL;
+        return index < batch->first ? json_object_get(batch->results[index], "body") : NULL;
 }
 
 static bool is_json(const char *media)
@@ -126,8 +136,6 @@ static void end_run(struct run *run)
         if (run->call.wait.end == WAIT_ABANDONED)
                 batch->stopped = true;
         call_release(&run->call);
-        if (run->client_fd >= 0)
-                close(run->client_fd);
         free(run);
         end_step(batch, index, &reply, made);
 }
@@ -135,13 +143,19 @@ static void end_run(struct run *run)
 static void go_on(struct background_job *job)
 {
         struct run *const run = (struct run *)job;
+        if (run->client_fd >= 0)
+                close(run->client_fd);
         if (call_run(&run->call) == CALL_DONE)
                 end_run(run);
 }
 
+/* While it waits, a step watches the client by a descriptor of its own: an epoll has each only once. */
 static void suspend(struct call *call)
 {
-        (void)call;
+        struct run *const run = (struct run *)((char *)call - offsetof(struct run, call));
+        const int client_fd = run->batch->client_fd;
+        run->client_fd = client_fd < 0 ? -1 : fcntl(client_fd, F_DUPFD_CLOEXEC, 0);
+        call->wait.client_fd = run->client_fd;
 }
 
 static void resume(struct call *call)
@@ -248,10 +262,10 @@ static bool begin(struct run *run, struct problem *problem)
         call->suspend = suspend;
         call->resume = resume;
         call->latest_ns = batch->deadline_ns;
-        call->client_fd = run->client_fd =
-                batch->client_fd < 0 ? -1 : fcntl(batch->client_fd, F_DUPFD_CLOEXEC, 0);
+        call->client_fd = -1;
         call->client_is_local = batch->client_is_local;
-        if (call_begin(call, batch->service, route.operation, route.id) &&
+        const size_t copied = batch->service->max_body_size - references.room;
+        if (call_begin(call, batch->service, route.operation, route.id) && call_hold(call, copied) &&
                 call_add_members(call, parameters) && call_decode(call) && call_run(call) == CALL_PARKED)
                 return true;
         end_run(run);
@@ -286,62 +300,6 @@ static size_t group_end(const struct steps *steps, size_t first)
         return end;
 }
 
-/* A path's DELETE, as the caller's. */
-static void remove_path(const struct batch *batch, const char *path)
-{
-        struct problem problem = { 0 };
-        struct route route;
-        struct call call = { .caller = batch->caller, .client_fd = -1 };
-        if (!route_find("DELETE", path, &route, &problem))
-                return;
-        if (call_begin(&call, batch->service, route.operation, route.id) && call_decode(&call))
-                (void)call_run(&call);
-        if (batch->service->note_call != NULL)
-                batch->service->note_call(&call, route.operation->success);
-        call_release(&call);
-}
-
-/* A list of ids, or of objects with ids. */
-static void remove_sockets(const struct batch *batch, const json_t *sockets)
-{
-        for (size_t i = 0; i < json_array_size(sockets); i++) {
-                char path[REFERENCE_PATH_SIZE];
-                const json_t *const socket = json_array_get(sockets, i);
-                const char *const id =
-                        json_string_value(json_is_string(socket) ? socket : json_object_get(socket, "id"));
-                snprintf(path, sizeof path, "/v1/sockets/%s", id == NULL ? "" : id);
-                remove_path(batch, path);
-        }
-}
-
-/* Descriptors that came with a message. */
-static void undo_message(const struct batch *batch, const json_t *message)
-{
-        const json_t *const ancillary = json_object_get(message, "ancillary");
-        for (size_t i = 0; i < json_array_size(ancillary); i++) {
-                const json_t *const value = json_object_get(json_array_get(ancillary, i), "value");
-                remove_sockets(batch, json_object_get(value, "sockets"));
-        }
-}
-
-/* Closes what the step has made: what its Location says, the list of sockets in its body, or what came in
- * messages. */
-static void undo_step(const struct batch *batch, const json_t *result)
-{
-        const char *const location = json_string_value(json_object_get(result, "location"));
-        const json_t *const body = json_object_get(result, "body");
-        const json_t *const messages = json_object_get(body, "messages");
-        if (json_integer_value(json_object_get(result, "status")) == 201) {
-                if (location != NULL)
-                        remove_path(batch, location);
-                remove_sockets(batch, json_object_get(body, "sockets"));
-                return;
-        }
-        undo_message(batch, body);
-        for (size_t i = 0; i < json_array_size(messages); i++)
-                undo_message(batch, json_array_get(messages, i));
-}
-
 static json_t *skipped(const struct text *name)
 {
         return json_pack("{s:s*, s:b}", "name", name->bytes, "skipped", 1);
@@ -353,7 +311,7 @@ static void end(struct batch *batch)
         const struct steps *const steps = &batch->plan.steps;
         if (batch->plan.rollback && batch->stopped)
                 for (size_t i = batch->next; i-- > 0;)
-                        undo_step(batch, batch->results[i]);
+                        rollback_result(batch->service, &batch->caller, batch->results[i]);
         batch->outcome.failed = batch->failed;
         batch->outcome.results = json_array();
         for (size_t i = 0; i < steps->count; i++)

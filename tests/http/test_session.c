@@ -101,6 +101,8 @@ static struct crowd gather(struct stage *stage, int ttl_ms)
         assert_string_equal(text_at(pair, "sockets.1.session"), crowd.session);
         crowd.accepting = later(stage, crowd.listener, "accept", "{'timeout_ms':30000}");
         crowd.receiving = later(stage, text_at(pair, "sockets.0.id"), "recv", "{'timeout_ms':30000}");
+        await_parked(stage, crowd.listener, 1);
+        await_parked(stage, text_at(pair, "sockets.0.id"), 1);
         return crowd;
 }
 
@@ -118,7 +120,6 @@ static void expect_gone(struct stage *stage, const struct crowd *crowd)
 static void ended(struct stage *stage)
 {
         const struct crowd crowd = gather(stage, 60000);
-        await_parked(stage, crowd.listener, 1);
         assert_int_equal(number_at(get(stage, 200, "/v1/sessions/%s", crowd.session), "sockets"), 4);
         drop(stage, 204, "/v1/sessions/%s", crowd.session);
         expect_gone(stage, &crowd);

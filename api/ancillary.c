@@ -7,13 +7,6 @@
 #include <netinet/udp.h>
 #include <string.h>
 
-#ifndef SCM_SECURITY
-#define SCM_SECURITY 3
-#endif
-#ifndef SCM_PIDFD
-#define SCM_PIDFD 4
-#endif
-
 enum { ITEMS_MOST = 64, SHOWN_SIZE = 64 };
 
 struct ancillary_row {

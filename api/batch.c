@@ -238,8 +238,7 @@ static bool admit(const struct batch *batch, struct problem *problem)
         if (has_room && account_admit(account, now_ns(), &wait_ns))
                 return true;
         problem_set(problem, PROBLEM_QUOTA, NULL, "%s",
-                has_room ? "There are more requests per second than there may be."
-                         : account_over(RESOURCE_BYTES).detail);
+                has_room ? account_over_rate : account_over(RESOURCE_BYTES).detail);
         return false;
 }
 

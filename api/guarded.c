@@ -17,7 +17,9 @@ static const int64_t UNIX_CONNECT_RETRY_NS = 5000000, ACCEPT_PAUSE_NS = 1000000;
 /* So many peers are turned away before others get the thread. */
 enum { DENIED_AT_ONCE = 64 };
 
-enum { DEED_TEXT_SIZE = PROBLEM_DETAIL_SIZE - RULE_NAME_SIZE - 32 };
+/* A denial is told whole. */
+_Static_assert(
+        DEED_TEXT_SIZE + RULE_NAME_SIZE + 32 <= PROBLEM_DETAIL_SIZE, "a deed and its rule fit a detail");
 
 struct result call_forbidden(
         struct call *call, enum problem_kind kind, const char *parameter, const char *format, ...)
@@ -43,13 +45,7 @@ void deed_sign(struct deed *deed, const struct call *call)
 /* For what no reply tells of. */
 static void note(const struct call *call, const struct deed *deed, const struct verdict *verdict)
 {
-        char text[DEED_TEXT_SIZE], line[DEED_TEXT_SIZE + RULE_NAME_SIZE + ACCOUNT_NAME_SIZE + 64];
-        if (call->service->note == NULL)
-                return;
-        snprintf(line, sizeof line, "%s%s: %s%s by \"%s\"", deed->token,
-                deed->token[0] == '\0' ? "nobody" : "", deed_format(deed, text, sizeof text),
-                verdict->reported ? " would be denied" : " is denied", verdict->rule);
-        call->service->note(line);
+        guard_note(deed, verdict, "", call->service->note);
 }
 
 static struct verdict judge(struct call *call, struct deed *deed)
@@ -207,14 +203,6 @@ struct result guarded_destination(struct call *call, const struct socket *socket
         return out->error == 0 ? DONE : refused("sendto", out->error);
 }
 
-/* The peer sees a reset. */
-static void turn_away(int fd)
-{
-        const struct linger now = { .l_onoff = 1 };
-        setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
-        close(fd);
-}
-
 static bool peer_is_welcome(struct call *call, const struct socket *listener, const struct address *peer)
 {
         struct target target;
@@ -244,7 +232,7 @@ struct result guarded_accept(struct call *call, const struct socket *listener, i
                         *fd = taken;
                         return DONE;
                 }
-                turn_away(taken);
+                connection_reset(taken);
         }
         /* More of them may wait there, and no readiness will tell. */
         call->wait.retry_ns = ACCEPT_PAUSE_NS;

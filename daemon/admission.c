@@ -42,7 +42,7 @@ static bool spend(struct request *request)
         if (account_admit(request->call.caller.account, request->started_ns, &wait_ns))
                 return true;
         request->retry_after_s = 1 + wait_ns / REQUEST_NS_PER_S;
-        request_fail(request, PROBLEM_QUOTA, NULL, "There are more requests per second than there may be.");
+        request_fail(request, PROBLEM_QUOTA, NULL, account_over_rate);
         return false;
 }
 

@@ -107,6 +107,8 @@ void account_give_back(struct account *account, enum resource resource, size_t a
         atomic_fetch_sub(&account->accounts->total.used[resource], amount);
 }
 
+const char account_over_rate[] = "There are more requests per second than there may be.";
+
 struct result account_over(enum resource resource)
 {
         static const char *const details[RESOURCE_COUNT] = {

@@ -46,6 +46,9 @@ bool account_has_room(const struct account *account, enum resource resource);
 bool account_take(struct account *account, enum resource resource, size_t amount);
 void account_give_back(struct account *account, enum resource resource, size_t amount);
 
+/* What is said of a request that account_admit() refuses. */
+extern const char account_over_rate[];
+
 /* RESULT_QUOTA, for a resource that could not be had. */
 struct result account_over(enum resource resource);
 

@@ -52,5 +52,7 @@ void deed_of_option(
 bool deed_of_ancillary(
         struct deed *out, struct target *target, int level, int type, const void *bytes, size_t size);
 
+enum { DEED_TEXT_SIZE = 288 };
+
 /* "connect 10.0.0.1:80", "socket AF_INET SOCK_RAW", "option SO_MARK", safe to print. Returns `out`. */
 const char *deed_format(const struct deed *deed, char *out, size_t out_size);

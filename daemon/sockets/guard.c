@@ -1,10 +1,12 @@
 /* guard.c: the policy that is in force, and where the daemon itself listens. */
 #include "daemon/sockets/guard.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "daemon/sockets/account.h"
 #include "daemon/sockets/cleanup.h"
 #include "daemon/sockets/policy.h"
 
@@ -114,6 +116,18 @@ void guard_judge(struct guard *guard, const struct deed *deed, struct verdict *o
         struct policy *policy policy_auto = policy_in_force(guard);
         const unsigned classes = policy_class_of(deed) | (reaches_daemon(guard, deed) ? CLASS_CONTROL : 0u);
         policy_judge(policy, deed, classes, out);
+}
+
+void guard_note(const struct deed *deed, const struct verdict *verdict, const char *by,
+        void (*tell)(const char *text))
+{
+        char text[DEED_TEXT_SIZE], line[DEED_TEXT_SIZE + RULE_NAME_SIZE + ACCOUNT_NAME_SIZE + 64];
+        if (tell == NULL)
+                return;
+        snprintf(line, sizeof line, "%s: %s%s %s denied by \"%s\"",
+                deed->token[0] == '\0' ? "nobody" : deed->token, by, deed_format(deed, text, sizeof text),
+                verdict->reported ? "would be" : "is", verdict->rule);
+        tell(line);
 }
 
 void guard_clear(struct guard *guard)

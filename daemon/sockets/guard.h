@@ -29,5 +29,10 @@ bool guard_set_listeners(struct guard *guard, const int *fds, size_t count);
 
 void guard_judge(struct guard *guard, const struct deed *deed, struct verdict *out);
 
+/* Tells, in a line of text, who is denied what by which rule, or would be; `by` stands before the deed, as in
+ * "a reactor's ". `tell` may be NULL. */
+void guard_note(const struct deed *deed, const struct verdict *verdict, const char *by,
+        void (*tell)(const char *text));
+
 /* Lets go of all, when nobody judges any more. */
 void guard_clear(struct guard *guard);

@@ -6,11 +6,6 @@
 #include "daemon/sockets/cleanup.h"
 #include "daemon/sockets/receive.h"
 
-static bool is_blocked(int flags)
-{
-        return (errno == EAGAIN || errno == EINTR) && (flags & MSG_DONTWAIT) == 0;
-}
-
 int send_flags(int asked)
 {
         return (asked & ~MSG_ZEROCOPY) | MSG_NOSIGNAL | MSG_DONTWAIT;
@@ -18,7 +13,7 @@ int send_flags(int asked)
 
 bool send_may_wait(int error, int flags)
 {
-        return (error == EAGAIN || error == EINTR || error == EINPROGRESS) && (flags & MSG_DONTWAIT) == 0;
+        return receive_may_wait(error, flags) || (error == EINPROGRESS && (flags & MSG_DONTWAIT) == 0);
 }
 
 /* seccomp: sendmsg */
@@ -105,7 +100,7 @@ static struct result receive_new(struct socket *socket, struct incoming *message
                 .msg_controllen = message->control_size };
         const ssize_t length = recvmsg(socket->fd, header, flags | more);
         if (length < 0)
-                return is_blocked(flags) ? would_block("recvmsg") : refused("recvmsg", errno);
+                return receive_may_wait(errno, flags) ? would_block("recvmsg") : refused("recvmsg", errno);
         const bool discards = socket->type == SOCK_STREAM && (flags & MSG_TRUNC) != 0;
         message->length = (size_t)length;
         message->size = discards ? 0 : message->length < room ? message->length : room;

@@ -20,13 +20,6 @@
 
 #include "daemon/sockets/option.h"
 
-#ifndef SCM_SECURITY
-#define SCM_SECURITY 3
-#endif
-#ifndef SCM_PIDFD
-#define SCM_PIDFD 4
-#endif
-
 /* Where each group's rows begin and end. */
 enum {
 #define GROUP(group) group##_begin, group##_before = group##_begin - 1,

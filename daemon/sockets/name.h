@@ -4,6 +4,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* What the kernel has and the C library's headers lack. */
+#ifndef SCM_SECURITY
+#define SCM_SECURITY 3
+#endif
+#ifndef SCM_PIDFD
+#define SCM_PIDFD 4
+#endif
+
 struct name {
         const char *name;
         long number;

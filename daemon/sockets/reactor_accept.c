@@ -1,6 +1,4 @@
 /* reactor_accept.c: a listener's connections, each judged by the policy and with a place in the registry. */
-#include <stdio.h>
-
 #include "daemon/sockets/cleanup.h"
 #include "daemon/sockets/guard.h"
 #include "daemon/sockets/policy.h"
@@ -10,20 +8,6 @@
 
 /* Without room for another connection, those that wait stay in the listener's queue for so long. */
 static const int64_t ACCEPT_PAUSE_NS = 20000000;
-
-enum { DEED_TEXT_SIZE = 256 };
-
-static void note_denial(
-        const struct reactors *reactors, const struct deed *deed, const struct verdict *verdict)
-{
-        char text[DEED_TEXT_SIZE], line[DEED_TEXT_SIZE + RULE_NAME_SIZE + ACCOUNT_NAME_SIZE + 64];
-        if (reactors->note == NULL)
-                return;
-        snprintf(line, sizeof line, "%s%s: a reactor's %s %s denied by \"%s\"", deed->token,
-                deed->token[0] == '\0' ? "nobody" : "", deed_format(deed, text, sizeof text),
-                verdict->reported ? "would be" : "is", verdict->rule);
-        reactors->note(line);
-}
 
 bool link_may(struct link *link, enum deed_kind kind, const struct target *target)
 {
@@ -40,19 +24,10 @@ bool link_may(struct link *link, enum deed_kind kind, const struct target *targe
         /* Whoever sends datagrams is not to fill the log with them. */
         const bool is_told = kind == DEED_SEND && link->reactor->send_noted;
         if (!is_told && (!verdict.allowed || verdict.reported)) {
-                note_denial(link->reactor->reactors, &deed, &verdict);
+                guard_note(&deed, &verdict, "a reactor's ", link->reactor->reactors->note);
                 link->reactor->send_noted = kind == DEED_SEND;
         }
         return verdict.allowed;
-}
-
-/* The peer sees a reset. seccomp: setsockopt */
-static enum step turn_away(struct link *link, int fd)
-{
-        const struct linger now = { .l_onoff = 1 };
-        setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
-        link->reactor->counts.denied++;
-        return STEP_MORE;
 }
 
 static bool is_welcome(struct link *link, const struct address *peer)
@@ -77,8 +52,11 @@ static enum step accept_one(struct link *link, size_t reserved, bool *made)
         link->error = fd < 0 ? errno : 0;
         if (fd < 0)
                 return STEP_ENDED;
-        if (!is_welcome(link, &peer))
-                return turn_away(link, fd);
+        if (!is_welcome(link, &peer)) {
+                connection_reset(take_fd(&fd));
+                link->reactor->counts.denied++;
+                return STEP_MORE;
+        }
         struct socket *socket socket_auto =
                 socket_new(fd, listener->family, listener->type, listener->protocol);
         if (socket == NULL)

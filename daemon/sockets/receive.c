@@ -38,9 +38,9 @@ static void count_received(struct socket *socket, ssize_t size, int flags)
                 atomic_fetch_add_explicit(&socket->received_bytes, (uint64_t)size, memory_order_relaxed);
 }
 
-static bool is_blocked(int flags)
+bool receive_may_wait(int error, int flags)
 {
-        return (errno == EAGAIN || errno == EINTR) && (flags & MSG_DONTWAIT) == 0;
+        return (error == EAGAIN || error == EINTR) && (flags & MSG_DONTWAIT) == 0;
 }
 
 /* Hands the memory over, and is empty then. */
@@ -126,7 +126,7 @@ static struct result receive_message(
                 .msg_namelen = sizeof address->storage };
         const ssize_t length = recvmsg(socket->fd, &message, flags | MSG_DONTWAIT);
         if (length < 0)
-                return is_blocked(flags) ? would_block("recv") : refused("recv", errno);
+                return receive_may_wait(errno, flags) ? would_block("recv") : refused("recv", errno);
         count_received(socket, length, flags);
         receipt->length = (size_t)length;
         receipt->size = receipt->length < size ? receipt->length : size;
@@ -204,13 +204,13 @@ static struct result gather(struct socket *socket, struct goal *goal, int flags,
         if (goal->delimiter != NULL || goal->frame != NULL) {
                 const ssize_t peeked = recv(socket->fd, tail, size, flags | MSG_DONTWAIT | MSG_PEEK);
                 if (peeked < 0)
-                        return is_blocked(flags) ? would_block("recv") : refused("recv", errno);
+                        return receive_may_wait(errno, flags) ? would_block("recv") : refused("recv", errno);
                 const size_t reached = goal_reached(goal, unread, (size_t)peeked);
                 size = reached > 0 ? reached - unread->size : (size_t)peeked;
         }
         const ssize_t taken = recv(socket->fd, tail, size, flags | MSG_DONTWAIT);
         if (taken < 0)
-                return is_blocked(flags) ? would_block("recv") : refused("recv", errno);
+                return receive_may_wait(errno, flags) ? would_block("recv") : refused("recv", errno);
         count_received(socket, taken, flags);
         unread->size += (size_t)taken;
         *end = taken == 0;
@@ -286,7 +286,7 @@ struct result receive_piece(struct socket *socket, uint8_t *bytes, size_t size, 
         const ssize_t received =
                 recv(socket->fd, size == 0 ? &probe : bytes, size == 0 ? 1 : size, piece_flags);
         if (received < 0)
-                return is_blocked(flags) ? would_block("recv") : refused("recv", errno);
+                return receive_may_wait(errno, flags) ? would_block("recv") : refused("recv", errno);
         count_received(socket, received, piece_flags);
         *used = (size_t)received;
         return DONE;

@@ -16,6 +16,9 @@ struct receipt {
         struct address address; /* of the sender, where the kernel gives one */
 };
 
+/* Whether a call with these flags that failed so is to be made again when the socket is ready. */
+bool receive_may_wait(int error, int flags);
+
 /* One recvfrom(2) of at most `size` bytes. Bytes that a receive_until() left come first. RESULT_WAIT, or a
  * refusal. */
 struct result receive_once(struct socket *socket, size_t size, int flags, struct receipt *out);

@@ -51,6 +51,12 @@ static void set_linger(int fd, bool reset)
         setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
 }
 
+void connection_reset(int fd)
+{
+        set_linger(fd, true);
+        close(fd);
+}
+
 /* seccomp: dup3 shutdown close */
 void socket_close(struct socket *socket, bool reset)
 {

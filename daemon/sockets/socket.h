@@ -76,6 +76,9 @@ struct socket *socket_reference(struct socket *socket);
  */
 void socket_close(struct socket *socket, bool reset);
 
+/* Closes a connection that nobody is to have: its peer sees a reset. */
+void connection_reset(int fd);
+
 /* Before a system call that only a non-blocking descriptor keeps from waiting: whoever has it too may have
  * made it blocking. */
 void socket_unblock(const struct socket *socket);

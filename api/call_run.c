@@ -301,7 +301,7 @@ static enum attempt attempt_send_piece(struct wait *wait)
         if (sent < 0)
                 return ATTEMPT_FINISHED;
         call->piece.used = (size_t)sent;
-        call->socket->sent_bytes += (size_t)sent;
+        tally_add(&call->socket->stored->sent, (uint64_t)sent);
         reply->sent += (size_t)sent;
         return ATTEMPT_HOLD;
 }

@@ -168,7 +168,7 @@ static int int_option(int fd, int option, int otherwise)
 static void set_label(struct socket *socket, const struct text *label)
 {
         if (label->bytes != NULL)
-                snprintf(socket->label, sizeof socket->label, "%s", label->bytes);
+                snprintf(socket->stored->label, sizeof socket->stored->label, "%s", label->bytes);
 }
 
 /* A socket of a fresh descriptor, which it takes over; the reservation stays the caller's. What a listener

@@ -117,7 +117,7 @@ static struct result send_on(struct call *call, const struct payload *data, cons
                         return would_block(name);
                 TRY(check(name, taken));
                 reply->sent += (size_t)taken;
-                atomic_fetch_add_explicit(&call->socket->sent_bytes, (uint64_t)taken, memory_order_relaxed);
+                tally_add(&call->socket->stored->sent, (uint64_t)taken);
         } while (all && reply->sent < data->size);
         return DONE;
 }

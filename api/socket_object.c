@@ -63,6 +63,7 @@ static json_t *protocol_json(const struct socket *socket)
 
 void socket_describe(struct call *call, struct socket *socket, struct socket_object *out)
 {
+        const struct stored_socket *const stored = socket->stored;
         struct socket_status status;
         socket_status_read(socket, &status);
         *out = (struct socket_object){
@@ -74,12 +75,12 @@ void socket_describe(struct call *call, struct socket *socket, struct socket_obj
                 .tcp_state = status.tcp_state,
                 .local = status.local,
                 .peer = status.peer,
-                .label = { socket->label[0] == '\0' ? NULL : socket->label, strlen(socket->label) },
-                .created.time = socket->created,
+                .label = { stored->label[0] == '\0' ? NULL : stored->label, strlen(stored->label) },
+                .created.time = stored->created,
                 .receive_queue = status.receive_queue,
                 .send_queue = status.send_queue,
-                .received_bytes = socket->received_bytes,
-                .sent_bytes = socket->sent_bytes,
+                .received_bytes = stored->received.bytes,
+                .sent_bytes = stored->sent.bytes,
                 .parked = (int)status.parked,
                 .at_mark = status.at_mark,
         };

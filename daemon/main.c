@@ -24,6 +24,7 @@
 #include "daemon/sockets/background.h"
 #include "daemon/sockets/policy.h"
 #include "daemon/sockets/reactor.h"
+#include "daemon/sockets/store.h"
 #include "daemon/systemd.h"
 #include "daemon/watchdog.h"
 
@@ -446,7 +447,7 @@ static int run(struct daemon *daemon)
                 !browser_allow(&daemon->configuration.allow_origin, &daemon->configuration.host) ||
                 !raise_limit(daemon) || !block_signals(daemon))
                 return EXIT_FAILURE;
-        const bool serving = load_access(daemon) && load_policy(daemon) && load_tls(daemon) &&
+        const bool serving = load_access(daemon) && load_policy(daemon) && load_tls(daemon) && store_open() &&
                              seccomp_install() && start_service(daemon) && open_listeners(daemon) &&
                              guard_listeners(daemon);
         if (serving) {

@@ -30,7 +30,7 @@ struct result message_send(struct socket *socket, const struct outgoing *message
         const ssize_t taken = sendmsg(socket->fd, &header, send_flags(flags));
         if (taken < 0)
                 return send_may_wait(errno, flags) ? would_block("sendmsg") : refused("sendmsg", errno);
-        atomic_fetch_add_explicit(&socket->sent_bytes, (uint64_t)taken, memory_order_relaxed);
+        tally_add(&socket->stored->sent, (uint64_t)taken);
         *sent = (size_t)taken;
         return DONE;
 }
@@ -110,7 +110,7 @@ static struct result receive_new(struct socket *socket, struct incoming *message
                                                                       : (socklen_t)sizeof address->storage;
         address->given = address->size > 0;
         if ((flags & (MSG_PEEK | MSG_ERRQUEUE)) == 0)
-                atomic_fetch_add_explicit(&socket->received_bytes, (uint64_t)length, memory_order_relaxed);
+                tally_add(&socket->stored->received, (uint64_t)length);
         return DONE;
 }
 

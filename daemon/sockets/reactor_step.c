@@ -38,7 +38,7 @@ static struct result read_datagram(struct link *link, uint8_t *bytes, size_t siz
                 return is_blocked(errno) ? would_block("recv") : refused("recv", errno);
         link->peer.given = link->peer.size > 0;
         *used = (size_t)length;
-        atomic_fetch_add_explicit(&link->socket->received_bytes, (uint64_t)length, memory_order_relaxed);
+        tally_add(&link->socket->stored->received, (uint64_t)length);
         return DONE;
 }
 
@@ -83,7 +83,7 @@ static void count_sent(struct link *link, size_t size)
         link->sent += size;
         link->reactor->counts.sent_bytes += size;
         link->reactor->counts.writes++;
-        atomic_fetch_add_explicit(&link->to->sent_bytes, (uint64_t)size, memory_order_relaxed);
+        tally_add(&link->to->stored->sent, (uint64_t)size);
 }
 
 /* To the sender of the datagram, if the policy lets it: errno is EACCES when not. seccomp: sendto */
@@ -175,7 +175,7 @@ static enum step splice_in(struct link *link)
                 return STEP_ENDED;
         link->piped = (size_t)taken;
         count_read(link, (size_t)taken);
-        atomic_fetch_add_explicit(&link->socket->received_bytes, (uint64_t)taken, memory_order_relaxed);
+        tally_add(&link->socket->stored->received, (uint64_t)taken);
         return STEP_MORE;
 }
 

@@ -35,7 +35,7 @@ bool receive_is_at_end(const struct socket *socket, int flags)
 static void count_received(struct socket *socket, ssize_t size, int flags)
 {
         if ((flags & (MSG_PEEK | MSG_ERRQUEUE)) == 0)
-                atomic_fetch_add_explicit(&socket->received_bytes, (uint64_t)size, memory_order_relaxed);
+                tally_add(&socket->stored->received, (uint64_t)size);
 }
 
 bool receive_may_wait(int error, int flags)

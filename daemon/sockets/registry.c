@@ -10,24 +10,25 @@
 #include "daemon/sockets/cleanup.h"
 #include "daemon/sockets/reactor.h"
 #include "daemon/sockets/session.h"
+#include "daemon/sockets/store.h"
 #include "daemon/sockets/waiter.h"
 
 /* A power of two near the largest number of descriptors that a daemon is given. */
 enum { BUCKET_COUNT = 32768 };
 
 struct registry {
-        char prefix[16]; /* of this run's ids */
         size_t limit;
+        char *prefix; /* of the ids; in the stored memory, as is the last number that was given */
+        _Atomic uint64_t *last_number;
 
         pthread_mutex_t lock; /* guards all below, and the sockets' links */
-        uint64_t last_number;
         size_t published, reserved;
         struct socket *oldest, *newest;
         struct socket *buckets[BUCKET_COUNT];
 };
 
-/* No run gets another's ids: the prefix is the start time in sixteenths of a second, in letters and digits
- * that are not mistaken for each other. */
+/* Ids are never given twice, by later processes neither: the prefix is the start time in sixteenths of a
+ * second, in letters and digits that are not mistaken for each other. */
 static void make_prefix(char *out)
 {
         static const char digits[] = "0123456789abcdefghjkmnpqrstvwxyz";
@@ -42,12 +43,15 @@ static void make_prefix(char *out)
 
 struct registry *registry_new(size_t limit)
 {
-        struct registry *const registry = calloc(1, sizeof *registry);
+        struct registry *const registry = store_open() ? calloc(1, sizeof *registry) : NULL;
         if (registry == NULL)
                 return NULL;
         registry->limit = limit;
         pthread_mutex_init(&registry->lock, NULL);
-        make_prefix(registry->prefix);
+        registry->prefix = store_prefix();
+        registry->last_number = store_last_number();
+        if (registry->prefix[0] == '\0')
+                make_prefix(registry->prefix);
         return registry;
 }
 
@@ -88,7 +92,8 @@ static void publish(struct registry *registry, struct socket *socket)
         LOCK_SCOPE(&registry->lock);
         registry->reserved--;
         registry->published++;
-        socket->number = ++registry->last_number;
+        socket->number = registry_take_number(registry);
+        socket_store(socket);
         socket->older = registry->newest;
         socket->newer = NULL;
         *(registry->newest == NULL ? &registry->oldest : &registry->newest->newer) = socket;
@@ -135,6 +140,7 @@ bool registry_unpublish(struct registry *registry, struct socket *socket)
                 link = &(*link)->bucket_next;
         if (*link == NULL)
                 return false;
+        socket->stored->number = 0;
         *link = socket->bucket_next;
         *(socket->older == NULL ? &registry->oldest : &socket->older->newer) = socket->newer;
         *(socket->newer == NULL ? &registry->newest : &socket->newer->older) = socket->older;
@@ -162,8 +168,7 @@ bool registry_close(struct registry *registry, struct waiter *waiter, struct rea
 
 uint64_t registry_take_number(struct registry *registry)
 {
-        LOCK_SCOPE(&registry->lock);
-        return ++registry->last_number;
+        return ++*registry->last_number;
 }
 
 /* Where to go on after `number`: from its own place when it is still there, else from the oldest. */

@@ -9,6 +9,7 @@
 #include <netinet/tcp.h>
 #include <netpacket/packet.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -17,18 +18,26 @@
 
 #include "daemon/sockets/cleanup.h"
 #include "daemon/sockets/session.h"
+#include "daemon/sockets/store.h"
 
 struct socket *socket_new(int fd, int family, int type, int protocol)
 {
         struct socket *const socket = calloc(1, sizeof *socket);
         if (socket == NULL)
                 return NULL;
+        socket->stored = store_take(STORE_SOCKETS);
+        if (socket->stored == NULL) {
+                free(socket);
+                return NULL;
+        }
         socket->fd = fd;
         socket->family = family;
         socket->type = type;
         socket->protocol = protocol;
         socket->references = 1;
-        clock_gettime(CLOCK_REALTIME, &socket->created);
+        clock_gettime(CLOCK_REALTIME, &socket->stored->created);
+        tally_begin(&socket->stored->received);
+        tally_begin(&socket->stored->sent);
         for (int direction = 0; direction < DIRECTION_COUNT; direction++)
                 pthread_mutex_init(&socket->lanes[direction].lock, NULL);
         return socket;
@@ -38,6 +47,20 @@ struct socket *socket_reference(struct socket *socket)
 {
         atomic_fetch_add_explicit(&socket->references, 1, memory_order_relaxed);
         return socket;
+}
+
+/* seccomp: getsockopt */
+void socket_store(struct socket *socket)
+{
+        struct stored_socket *const stored = socket->stored;
+        socklen_t size = sizeof stored->cookie;
+        getsockopt(socket->fd, SOL_SOCKET, SO_COOKIE, &stored->cookie, &size);
+        stored->fd = socket->fd;
+        stored->parent = socket->parent;
+        stored->session = socket->session == NULL ? 0 : socket->session->number;
+        snprintf(stored->owner, sizeof stored->owner, "%s", socket->owner == NULL ? "" : socket->owner->name);
+        snprintf(stored->netns, sizeof stored->netns, "%s", socket->netns == NULL ? "" : socket->netns);
+        stored->number = socket->number;
 }
 
 /* A positive SO_LINGER only makes close(2) wait, even on a non-blocking socket; on the wire it changes
@@ -87,6 +110,7 @@ void socket_release(struct socket *socket)
                 pthread_mutex_destroy(&socket->lanes[direction].lock);
         account_give_back(socket->owner, RESOURCE_BYTES, socket->unread.capacity);
         session_release(socket->session);
+        store_give_back(STORE_SOCKETS, socket->stored);
         free(socket->netns);
         free(socket->unread.bytes);
         free(socket);
@@ -172,7 +196,7 @@ static const char *state_of(const struct socket *socket, const struct socket_sta
                 return "connected";
         if (status->tcp_state == TCP_SYN_SENT || status->tcp_state == TCP_SYN_RECV)
                 return "connecting";
-        if (socket->received_bytes + socket->sent_bytes > 0 && status->tcp_state == TCP_CLOSE)
+        if (socket->stored->received.bytes + socket->stored->sent.bytes > 0 && status->tcp_state == TCP_CLOSE)
                 return "disconnected";
         return is_name(&status->local, socket->type) ? "bound" : "created";
 }

@@ -8,8 +8,7 @@
 
 #include "daemon/sockets/account.h"
 #include "daemon/sockets/address.h"
-
-enum { LABEL_SIZE = 128 };
+#include "daemon/sockets/stored.h"
 
 struct look;
 struct reactor;
@@ -38,16 +37,14 @@ struct socket {
         /* Set before the socket is published, then constant. */
         uint64_t number, parent; /* parent 0: none */
         int fd, family, type, protocol;
-        char label[LABEL_SIZE];
-        struct timespec created;
-        struct account *owner;   /* NULL: nobody in particular */
-        struct session *session; /* a reference; NULL: none */
-        char *netns;             /* the socket's own: where it was opened; NULL: where the daemon is */
+        struct stored_socket *stored; /* its slot in the stored memory: its label, its counters */
+        struct account *owner;        /* NULL: nobody in particular */
+        struct session *session;      /* a reference; NULL: none */
+        char *netns;                  /* the socket's own: where it was opened; NULL: where the daemon is */
 
         _Atomic unsigned references;
-        _Atomic bool shared;                         /* another process may have the descriptor too */
-        _Atomic bool closed;                         /* its id is gone; calls end with ECANCELED */
-        _Atomic uint64_t received_bytes, sent_bytes; /* what the kernel gave and took */
+        _Atomic bool shared; /* another process may have the descriptor too */
+        _Atomic bool closed; /* its id is gone; calls end with ECANCELED */
 
         struct lane lanes[DIRECTION_COUNT];
         struct unread unread; /* guarded by the receive lane's lock */
@@ -70,6 +67,9 @@ struct socket {
 struct socket *socket_new(int fd, int family, int type, int protocol);
 
 struct socket *socket_reference(struct socket *socket);
+
+/* Notes in the stored memory what a later process is to know of the socket; live once its number is there. */
+void socket_store(struct socket *socket);
 
 /* Closes what the descriptor stands for, with RST if so asked, once no new call can find the socket. Calls
  * under way then meet a descriptor that is no socket; its number stays theirs until the last reference goes.

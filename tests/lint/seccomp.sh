@@ -5,7 +5,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 
 # Made before the filter is installed, never after.
-before="fchmod getrlimit mkdir setrlimit signalfd"
+before="fchmod ftruncate getrlimit memfd_create mkdir setrlimit signalfd"
 # Wrappers, and what they call.
 wrappers="send=sendto recv=recvfrom eventfd=eventfd2 open=openat"
 

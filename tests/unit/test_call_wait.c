@@ -228,7 +228,7 @@ static void says_its_progress(void **state)
         exchange_check(&exchange, row->status, row->members);
         const json_int_t sent = json_integer_value(json_object_get(exchange.json, "sent"));
         assert_in_range(sent, 1, LARGE - 1);
-        assert_int_equal(sent, scene.socket->sent_bytes);
+        assert_int_equal(sent, scene.socket->stored->sent.bytes);
         exchange_clean(&exchange);
         scene_clean(&scene);
 }

@@ -132,7 +132,7 @@ static void receives_until(const struct until_row *row, int family)
                 result = receive_until(scene.socket, &goal, 0, &receipt);
         }
         assert_int_equal(result.kind, RESULT_DONE);
-        assert_int_equal(scene.socket->received_bytes, strlen(row->data));
+        assert_int_equal(scene.socket->stored->received.bytes, strlen(row->data));
         assert_int_equal(receipt.complete, row->complete);
         assert_int_equal(receipt.eof, row->eof);
         assert_int_equal(receipt.length, receipt.size);
@@ -216,7 +216,7 @@ static void gathered_comes_first(void **state)
                 assert_int_equal(receive_once(scene.socket, 100, 0, &receipt).kind, RESULT_DONE);
                 check_receipt(&receipt, row->left);
         }
-        assert_int_equal(scene.socket->received_bytes, 7);
+        assert_int_equal(scene.socket->stored->received.bytes, 7);
         check_rest(&scene, "ghi");
         scene_clean(&scene);
 }
@@ -307,7 +307,8 @@ static void receives_once(void **state)
         assert_int_equal(receipt.truncated, row->truncated);
         assert_true(receipt.complete);
         assert_int_equal(receipt.address.given, row->family == AF_INET && row->type == SOCK_DGRAM);
-        assert_int_equal(scene.socket->received_bytes, (row->flags & MSG_PEEK) != 0 ? 0 : row->length);
+        assert_int_equal(
+                scene.socket->stored->received.bytes, (row->flags & MSG_PEEK) != 0 ? 0 : row->length);
         check_receipt(&receipt, row->data);
         const struct result next = receive_once(scene.socket, 10, 0, &receipt);
         assert_int_equal(next.kind, row->next == NULL ? RESULT_WAIT : RESULT_DONE);
@@ -380,7 +381,7 @@ static void receives_pieces(void **state)
         feed(&scene, "j");
         assert_int_equal(receive_piece(scene.socket, NULL, 0, 0, &used).kind, RESULT_DONE);
         assert_int_equal(used, 1);
-        assert_int_equal(scene.socket->received_bytes, 10);
+        assert_int_equal(scene.socket->stored->received.bytes, 10);
         check_rest(&scene, "j");
         feed_end(&scene);
         for (size_t size = 0; size < 2; size++) {
@@ -448,7 +449,7 @@ static void lines_come_out_whole(void **state)
                         in[i] = "ab\r\n"[rand_r(&random) % 4];
                 for (size_t fed = 0, got = 0; got < STREAM_SIZE;)
                         got += receive_line(&scene, in, &fed, got, &random);
-                assert_int_equal(scene.socket->received_bytes, STREAM_SIZE);
+                assert_int_equal(scene.socket->stored->received.bytes, STREAM_SIZE);
                 scene_clean(&scene);
         }
 }

@@ -156,7 +156,7 @@ static void tells_disconnected(void **state)
         struct socket_status status;
         assert_true(ends_open(&ends, AF_INET, SOCK_STREAM));
         struct socket *socket socket_auto = socket_new(ends.one, AF_INET, SOCK_STREAM, 0);
-        socket->sent_bytes = 1;
+        socket->stored->sent.bytes = 1;
         end_reset(&ends.other);
         assert_true(end_await(ends.one, POLLIN));
         socket_status_read(socket, &status);

@@ -1,0 +1,37 @@
+/* stored.h: what there is in the stored memory of each socket, session and outcome. Who changes the meaning
+ * of anything here, or of tally.h, gives STORED_VERSION its next number. */
+#pragma once
+
+#include <time.h>
+
+#include "daemon/sockets/account.h"
+#include "daemon/sockets/netns.h"
+#include "daemon/sockets/tally.h"
+
+enum { STORED_VERSION = 1, LABEL_SIZE = 128 };
+
+struct stored_socket {
+        _Atomic uint64_t number;
+
+        /* Written before the number is, then constant. */
+        uint64_t cookie; /* SO_COOKIE: which descriptor it is */
+        uint64_t parent, session;
+        uint64_t made_by; /* the outcome of the call that made it, or 0 */
+        int fd;
+        struct timespec created;
+        char label[LABEL_SIZE], owner[ACCOUNT_NAME_SIZE], netns[NETNS_NAME_SIZE];
+
+        _Atomic bool shared, claimed; /* as in struct socket; a call has named its id */
+        struct tally received, sent;  /* what the kernel gave and took */
+};
+
+struct stored_session {
+        _Atomic uint64_t number;
+        char label[LABEL_SIZE], owner[ACCOUNT_NAME_SIZE];
+        int64_t ttl_ms, deadline_ns; /* on now_ns()'s clock, which goes on until the host is restarted */
+        struct timespec expires;
+};
+
+struct stored_outcome {
+        _Atomic uint64_t number;
+};

@@ -1,0 +1,69 @@
+/* tally.c: how much of one direction the kernel gave or took, counted by the kernel itself. */
+#include "daemon/sockets/tally.h"
+
+#include <stddef.h>
+
+/* No message is as long. */
+static const unsigned NOT_YET = UINT32_MAX;
+
+/* The compiler must not move these past the call, or merge them: another process may read what a kill left.
+ */
+static void set_length(struct tally *tally, unsigned length)
+{
+        __atomic_store_n(&tally->header.msg_len, length, __ATOMIC_SEQ_CST);
+}
+
+void tally_begin(struct tally *tally)
+{
+        set_length(tally, NOT_YET);
+}
+
+static void note(struct tally *tally)
+{
+        tally->bytes = tally->bytes_before + tally->header.msg_len;
+        tally->messages = tally->messages_before + 1;
+        set_length(tally, NOT_YET);
+}
+
+void tally_settle(struct tally *tally)
+{
+        if (tally->header.msg_len != NOT_YET)
+                note(tally);
+}
+
+void tally_add(struct tally *tally, uint64_t bytes)
+{
+        atomic_fetch_add_explicit(&tally->bytes, bytes, memory_order_relaxed);
+        atomic_fetch_add_explicit(&tally->messages, 1, memory_order_relaxed);
+}
+
+static void prepare(struct tally *tally, const struct msghdr *message)
+{
+        set_length(tally, NOT_YET);
+        tally->header.msg_hdr = *message;
+        __atomic_store_n(&tally->bytes_before, tally->bytes, __ATOMIC_SEQ_CST);
+        __atomic_store_n(&tally->messages_before, tally->messages, __ATOMIC_SEQ_CST);
+}
+
+/* seccomp: recvmmsg */
+ssize_t tally_receive(struct tally *tally, int fd, struct msghdr *message, int flags)
+{
+        prepare(tally, message);
+        if (recvmmsg(fd, &tally->header, 1, flags, NULL) < 0)
+                return -1;
+        const ssize_t length = (ssize_t)tally->header.msg_len;
+        *message = tally->header.msg_hdr;
+        note(tally);
+        return length;
+}
+
+/* seccomp: sendmmsg */
+ssize_t tally_send(struct tally *tally, int fd, const struct msghdr *message, int flags)
+{
+        prepare(tally, message);
+        if (sendmmsg(fd, &tally->header, 1, flags) < 0)
+                return -1;
+        const ssize_t length = (ssize_t)tally->header.msg_len;
+        note(tally);
+        return length;
+}

@@ -1,0 +1,35 @@
+/* tally.h: how much of one direction the kernel gave or took, counted by the kernel itself. */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+/* Stands in stored memory. A daemon that is killed between a system call and its noting must not lose count,
+ * so the kernel notes: recvmmsg(2) and sendmmsg(2) write msg_len into `header` as the last part of the same
+ * call, and a call that has begun is finished by the kernel even when the process is killed in it.
+ *
+ * Order of the writes: `header.msg_len` says "not yet"; `bytes_before` and `messages_before` are what was
+ * counted so far; the call; `bytes` and `messages`; "not yet" again. Killed anywhere, what tally_settle()
+ * makes of it is what the kernel did.
+ *
+ * One call at a time: under the lane's turn. The two counts are read by any thread. */
+struct tally {
+        _Atomic uint64_t bytes, messages;
+        uint64_t bytes_before, messages_before;
+        struct mmsghdr header;
+};
+
+/* Both once for each tally, before anything is counted: the second one of what an earlier process left. */
+void tally_begin(struct tally *tally);
+void tally_settle(struct tally *tally);
+
+/* Counts one plain call's, which a kill in between would leave out. */
+void tally_add(struct tally *tally, uint64_t bytes);
+
+/* recvmsg(2) and sendmsg(2) of one message, counted so; `message` is filled in as by them. Only for flags
+ * that take, or send, what is to be counted. recvmmsg(2) differs in one thing: an error that waits on the
+ * socket comes before the bytes that came ahead of it. */
+ssize_t tally_receive(struct tally *tally, int fd, struct msghdr *message, int flags);
+ssize_t tally_send(struct tally *tally, int fd, const struct msghdr *message, int flags);

@@ -134,10 +134,12 @@ bool call_decode(struct call *call);
 bool call_streams_in(const struct call *call);
 bool call_streams_out(const struct call *call);
 
-/* The flags of a stream's system calls, and how many bytes a raw reply will have (UINT64_MAX: till the end).
- */
+/* The flags of a raw reply's system calls, and how many bytes it will have (UINT64_MAX: till the end). */
 int call_stream_flags(const struct call *call);
 uint64_t call_stream_size(const struct call *call);
+
+/* Streams: sends the next of the bytes once; *used is how many of them the kernel has then. RESULT_WAIT. */
+struct result call_send_once(struct call *call, const uint8_t *bytes, size_t size, size_t *used);
 
 /* Runs it, or goes on after resume(). */
 enum call_state call_run(struct call *call);

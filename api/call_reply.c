@@ -204,6 +204,16 @@ const char *call_errno_name(const struct call *call)
         return name_of(call->result.error < 0 ? &eai_names : &errno_names, call->result.error);
 }
 
+/* Where the socket stands, for a call that named a position which is not there; or NULL. */
+static json_t *position_members(const struct call *call)
+{
+        if (call->result.kind != RESULT_AHEAD)
+                return NULL;
+        const enum direction direction =
+                call->operation->turn == TURN_SEND ? DIRECTION_SEND : DIRECTION_RECEIVE;
+        return json_pack("{s:I}", "next", (json_int_t)socket_position(call->socket, direction));
+}
+
 bool call_reply(struct call *call, struct call_reply *out)
 {
         INTERFACES_OF(call_interfaces(call));
@@ -219,5 +229,8 @@ bool call_reply(struct call *call, struct call_reply *out)
                 return reply_success(call, out);
         struct problem problem = { 0 };
         problem_from_result(&problem, &call->result);
-        return reply_problem(call, &problem, out);
+        problem.extra = position_members(call);
+        const bool done = reply_problem(call, &problem, out);
+        json_decref(problem.extra);
+        return done;
 }

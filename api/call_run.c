@@ -9,7 +9,6 @@
 #include "api/record.h"
 #include "daemon/sockets/interface.h"
 #include "daemon/sockets/lookup.h"
-#include "daemon/sockets/message.h"
 #include "daemon/sockets/receive.h"
 
 static const int64_t NS_PER_MS = 1000000;
@@ -286,24 +285,15 @@ enum call_state call_run(struct call *call)
 /* Streams. The owner's buffers are only touched on its own thread: a parked attempt just gets the turn back.
  */
 
-/* seccomp: sendto */
 static enum attempt attempt_send_piece(struct wait *wait)
 {
         struct call *const call = call_of(wait);
         if (wait->waiting)
                 return ATTEMPT_HOLD;
-        const int flags = call_stream_flags(call);
-        struct sent *const reply = call->reply;
-        const ssize_t sent = send(call->socket->fd, call->piece.bytes, call->piece.size, send_flags(flags));
-        if (sent < 0 && (errno == EAGAIN || errno == EINTR) && (flags & MSG_DONTWAIT) == 0)
+        call->result = call_send_once(call, call->piece.bytes, call->piece.size, &call->piece.used);
+        if (call->result.kind == RESULT_WAIT)
                 return ATTEMPT_AGAIN;
-        call->result = check("send", sent);
-        if (sent < 0)
-                return ATTEMPT_FINISHED;
-        call->piece.used = (size_t)sent;
-        tally_add(&call->socket->stored->sent, (uint64_t)sent);
-        reply->sent += (size_t)sent;
-        return ATTEMPT_HOLD;
+        return call->result.kind == RESULT_DONE ? ATTEMPT_HOLD : ATTEMPT_FINISHED;
 }
 
 static enum attempt attempt_receive_piece(struct wait *wait)

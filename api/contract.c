@@ -131,11 +131,15 @@ static const char outcome_properties[] =
         "\"duration_us\":{\"type\":\"integer\",\"minimum\":0,"
         "\"description\":\"How long the call took, in microseconds.\"}}";
 
-static const char parameter_property[] =
-        "{\"type\":\"string\",\"description\":\"The parameter at fault, such as options[2].level.\"}";
-
-static const char rule_property[] =
-        "{\"type\":\"string\",\"description\":\"The rule of the policy that denies it.\"}";
+/* Those of problems alone. */
+static const char problem_properties[] =
+        "{\"parameter\":{\"type\":\"string\","
+        "\"description\":\"The parameter at fault, such as options[2].level.\"},"
+        "\"rule\":{\"type\":\"string\",\"description\":\"The rule of the policy that denies it.\"},"
+        "\"base\":{\"type\":\"integer\",\"minimum\":0,"
+        "\"description\":\"The first position that is still kept.\"},"
+        "\"next\":{\"type\":\"integer\",\"minimum\":0,"
+        "\"description\":\"The position where the socket stands.\"}}";
 
 static const char timed_schema[] =
         "{\"type\":\"object\",\"description\":\"What every reply of a call carries.\","
@@ -154,10 +158,8 @@ void contract_add_outcomes(struct contract *contract)
 {
         json_t *const problem = outcome_schema(contract, "A problem, as RFC 9457 has them.",
                 "[\"type\", \"title\", \"status\", \"detail\"]");
-        contract_set(contract, json_object_get(problem, "properties"), "parameter",
-                json_loads(parameter_property, 0, NULL));
-        contract_set(
-                contract, json_object_get(problem, "properties"), "rule", json_loads(rule_property, 0, NULL));
+        json_auto_t *properties = json_loads(problem_properties, 0, NULL);
+        contract->failed |= json_object_update(json_object_get(problem, "properties"), properties) != 0;
         contract_set(contract, contract->schemas, "Problem", problem);
         contract_set(contract, contract->schemas, "ErrnoOutcome",
                 outcome_schema(contract, "An errno that the caller had named in `expect`.",
@@ -178,6 +180,8 @@ static json_t *problem_example(enum problem_kind kind)
         }
         if (kind == PROBLEM_DENIED)
                 problem.extra = json_pack("{ss}", "rule", "control");
+        if (kind == PROBLEM_POSITION_AHEAD || kind == PROBLEM_POSITION_GONE)
+                problem.extra = json_pack("{si, si}", "base", 4096, "next", 65536);
         json_t *const json = problem_to_json(&problem);
         json_decref(problem.extra);
         return json;

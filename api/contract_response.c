@@ -84,12 +84,18 @@ static bool names_session(const struct operation *operation)
                        : makes_sockets(operation) && fields_find(operation->request, "session") != NULL;
 }
 
+static bool takes_position(const struct operation *operation)
+{
+        return fields_find(operation->request, "offset") != NULL;
+}
+
 static const struct rule rules[] = {
         { .problem = PROBLEM_UNSOUND_REQUEST, .applies = is_any },
         { .problem = PROBLEM_UNAUTHORIZED, .applies = operation_is_private },
         { .problem = PROBLEM_DENIED, .applies = is_judged },
         { .problem = PROBLEM_UNKNOWN_SOCKET, .applies = names_socket },
         { .problem = PROBLEM_UNKNOWN_SESSION, .applies = names_session },
+        { .problem = PROBLEM_POSITION_AHEAD, .applies = takes_position },
         { .problem = PROBLEM_TOO_LARGE, .applies = has_body },
         { .problem = PROBLEM_UNSUPPORTED_MEDIA, .applies = has_body },
         { .problem = PROBLEM_ERRNO, .applies = refuses },

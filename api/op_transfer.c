@@ -7,9 +7,15 @@
 #include "api/record.h"
 #include "daemon/sockets/message.h"
 #include "daemon/sockets/receive.h"
+#include "daemon/sockets/send.h"
 
 enum { RECEIVE_DEFAULT_SIZE = 65536, MESSAGE_MAX_SIZE = 1 << 30, UNTIL_DEFAULT_LIMIT = 16 << 20 };
 
+#define SEND_OFFSET_FIELD(type)                                                                              \
+        FIELD(type, offset,                                                                                  \
+                "The position that it is to have: how many bytes of the stream, or messages, were sent "     \
+                "before it. What was sent already is not sent again, so that a call may be repeated.",       \
+                .max = INT64_MAX, .fallback = -1, .example = "0")
 #define FLAGS_HELP "Flags of the call, by name: MSG_PEEK, MSG_OOB, MSG_DONTWAIT …"
 
 static const struct field socket_send_request_rows[] = {
@@ -18,12 +24,14 @@ static const struct field socket_send_request_rows[] = {
                 .example = "[\"MSG_MORE\"]"),
         FIELD(struct socket_send_request, all,
                 "Go on until all is sent, as Python's sendall does. A raw body is always sent whole."),
+        SEND_OFFSET_FIELD(struct socket_send_request),
 };
 const struct fields socket_send_request_fields = FIELDS(struct socket_send_request, socket_send_request_rows);
 
 static const struct field socket_upload_request_rows[] = {
         FIELD(struct socket_upload_request, data, "What to send: the body."),
         FIELD(struct socket_upload_request, flags, FLAGS_HELP, .names = &message_flag_names, .flags = true),
+        SEND_OFFSET_FIELD(struct socket_upload_request),
 };
 const struct fields socket_upload_request_fields =
         FIELDS(struct socket_upload_request, socket_upload_request_rows);
@@ -33,12 +41,21 @@ static const struct field socket_sendto_request_rows[] = {
         FIELD(struct socket_sendto_request, address, "Where to send it.", .required = true,
                 .example = "\"127.0.0.1:5353\""),
         FIELD(struct socket_sendto_request, flags, FLAGS_HELP, .names = &message_flag_names, .flags = true),
+        SEND_OFFSET_FIELD(struct socket_sendto_request),
 };
 const struct fields socket_sendto_request_fields =
         FIELDS(struct socket_sendto_request, socket_sendto_request_rows);
 
 static const struct field sent_rows[] = {
-        FIELD(struct sent, sent, "How many bytes the kernel took.", .progress = true, .example = "6"),
+        FIELD(struct sent, sent,
+                "How many of the bytes the kernel has taken; those of an earlier call with the same `offset` "
+                "count.",
+                .progress = true, .example = "6"),
+        FIELD(struct sent, offset,
+                "The position that they have: of the first byte of a stream, else the message's number.",
+                .example = "0"),
+        FIELD(struct sent, next, "The position behind all that was sent so far.", .example = "6"),
+        FIELD(struct sent, duplicate, "All of it had been sent before; nothing was sent now."),
 };
 const struct fields sent_fields = FIELDS(struct sent, sent_rows, .title = "Sent");
 
@@ -104,28 +121,68 @@ static const struct field received_from_rows[] = {
 const struct fields received_from_fields =
         FIELDS(struct received_from, received_from_rows, .title = "ReceivedFrom");
 
-/* Sends from reply->sent on, until the kernel takes no more or all is sent. seccomp: sendto */
-static struct result send_on(struct call *call, const struct payload *data, const struct passage *to,
-        int flags, bool all, struct sent *reply)
+/* Where it stands among all that was sent. */
+static void place_sent(const struct call *call, uint64_t offset, struct sent *reply)
 {
-        const char *const name = to == NULL ? "send" : "sendto";
-        do {
-                const ssize_t taken = sendto(call->socket->fd, data->bytes + reply->sent,
-                        data->size - reply->sent, send_flags(flags),
-                        to == NULL ? NULL : (const struct sockaddr *)&to->storage, to == NULL ? 0 : to->size);
-                if (taken < 0 && send_may_wait(errno, flags))
-                        return would_block(name);
-                TRY(check(name, taken));
-                reply->sent += (size_t)taken;
-                tally_add(&call->socket->stored->sent, (uint64_t)taken);
-        } while (all && reply->sent < data->size);
+        const bool counts = socket_has_boundaries(call->socket);
+        reply->next = socket_position(call->socket, DIRECTION_SEND);
+        reply->offset = offset == SEND_ANYWHERE ? reply->next - (counts ? 1 : reply->sent) : offset;
+}
+
+/* Sends the next bytes of the reply's call once. */
+static struct result send_next(struct call *call, const struct parcel *whole, const uint8_t *bytes,
+        size_t size, size_t *taken, struct sent *reply)
+{
+        struct parcel next = *whole;
+        next.bytes = bytes;
+        next.size = size;
+        if (whole->offset != SEND_ANYWHERE)
+                next.offset += reply->sent;
+        TRY(send_parcel(call->socket, &next, taken, &reply->duplicate));
+        reply->sent += *taken;
+        place_sent(call, whole->offset, reply);
         return DONE;
+}
+
+/* Sends from reply->sent on, until the kernel takes no more or all is sent. */
+static struct result send_on(struct call *call, const struct parcel *whole, bool all, struct sent *reply)
+{
+        size_t taken;
+        do
+                TRY(send_next(
+                        call, whole, whole->bytes + reply->sent, whole->size - reply->sent, &taken, reply));
+        while (all && reply->sent < whole->size);
+        return DONE;
+}
+
+static struct parcel parcel_of_send(const struct socket_send_request *request)
+{
+        return (struct parcel){ .bytes = request->data.bytes,
+                .size = request->data.size,
+                .flags = request->flags,
+                .offset = request->offset };
+}
+
+static struct parcel parcel_of_upload(const struct socket_upload_request *request)
+{
+        return (struct parcel){ .bytes = request->data.bytes,
+                .size = request->data.size,
+                .flags = request->flags,
+                .offset = request->offset };
 }
 
 struct result run_socket_send(
         struct call *call, const struct socket_send_request *request, struct sent *reply)
 {
-        return send_on(call, &request->data, NULL, request->flags, request->all, reply);
+        const struct parcel parcel = parcel_of_send(request);
+        return send_on(call, &parcel, request->all, reply);
+}
+
+struct result run_socket_upload(
+        struct call *call, const struct socket_upload_request *request, struct sent *reply)
+{
+        const struct parcel parcel = parcel_of_upload(request);
+        return send_on(call, &parcel, true, reply);
 }
 
 struct result run_socket_sendto(
@@ -133,7 +190,24 @@ struct result run_socket_sendto(
 {
         struct passage passage passage_auto;
         TRY(guarded_destination(call, call->socket, &request->address, request->flags, &passage));
-        return send_on(call, &request->data, &passage, request->flags, false, reply);
+        const struct parcel parcel = { .bytes = request->data.bytes,
+                .size = request->data.size,
+                .to = &passage,
+                .flags = request->flags,
+                .offset = request->offset };
+        return send_on(call, &parcel, false, reply);
+}
+
+static bool is_upload(const struct call *call)
+{
+        return call->operation->request == &socket_upload_request_fields;
+}
+
+struct result call_send_once(struct call *call, const uint8_t *bytes, size_t size, size_t *used)
+{
+        const struct parcel parcel =
+                is_upload(call) ? parcel_of_upload(call->request) : parcel_of_send(call->request);
+        return send_next(call, &parcel, bytes, size, used, call->reply);
 }
 
 /* The goal's progress lives as long as the call. */
@@ -236,17 +310,6 @@ struct result run_socket_recvfrom(
         return keep_receipt(call, &receipt, &reply->data) ? DONE : refused("recvfrom", ENOMEM);
 }
 
-struct result run_socket_upload(
-        struct call *call, const struct socket_upload_request *request, struct sent *reply)
-{
-        return send_on(call, &request->data, NULL, request->flags, true, reply);
-}
-
-static bool is_upload(const struct call *call)
-{
-        return call->operation->request == &socket_upload_request_fields;
-}
-
 /* A raw body of any size goes to a stream as it comes; elsewhere it is one message, and must be whole. */
 bool call_streams_in(const struct call *call)
 {
@@ -269,11 +332,7 @@ bool call_streams_out(const struct call *call)
 
 int call_stream_flags(const struct call *call)
 {
-        if (is_upload(call))
-                return ((const struct socket_upload_request *)call->request)->flags;
-        return call->operation->request == &socket_send_request_fields
-                       ? ((const struct socket_send_request *)call->request)->flags
-                       : ((const struct socket_recv_request *)call->request)->flags;
+        return ((const struct socket_recv_request *)call->request)->flags;
 }
 
 uint64_t call_stream_size(const struct call *call)

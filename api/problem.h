@@ -16,6 +16,8 @@ enum problem_kind {
         PROBLEM_UNKNOWN_SESSION,    /* 404 */
         PROBLEM_UNKNOWN_PATH,       /* 404 */
         PROBLEM_WRONG_METHOD,       /* 405 */
+        PROBLEM_POSITION_AHEAD,     /* 409 */
+        PROBLEM_POSITION_GONE,      /* 410 */
         PROBLEM_TOO_LARGE,          /* 413 */
         PROBLEM_UNSUPPORTED_MEDIA,  /* 415 */
         PROBLEM_QUOTA,              /* 429 */

@@ -48,10 +48,12 @@ struct socket_send_request {
         struct payload data;
         int flags;
         bool all;
+        uint64_t offset; /* UINT64_MAX: not given, as in the two below */
 };
 struct socket_upload_request {
         struct payload data;
         int flags;
+        uint64_t offset;
 };
 struct socket_recv_request {
         uint64_t size;
@@ -63,6 +65,7 @@ struct socket_sendto_request {
         struct payload data;
         struct address address;
         int flags;
+        uint64_t offset;
 };
 struct socket_recvfrom_request {
         uint64_t size;
@@ -236,7 +239,8 @@ struct nothing {
         char unused;
 };
 struct sent {
-        uint64_t sent;
+        uint64_t sent, offset, next;
+        bool duplicate;
 };
 struct received {
         struct payload data;

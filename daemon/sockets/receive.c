@@ -15,11 +15,6 @@ enum { GATHER_STEP = 65536 };
 /* These do not read the stream of bytes that unread is the beginning of. */
 static const int SIDE_FLAGS = MSG_OOB | MSG_ERRQUEUE;
 
-static bool has_boundaries(const struct socket *socket)
-{
-        return socket->type != SOCK_STREAM;
-}
-
 /* A SOCK_SEQPACKET's may be an empty message, with others behind it.
  * seccomp: poll ppoll ioctl */
 bool receive_is_at_end(const struct socket *socket, int flags)
@@ -130,13 +125,13 @@ static struct result receive_message(
         count_received(socket, length, flags);
         receipt->length = (size_t)length;
         receipt->size = receipt->length < size ? receipt->length : size;
-        receipt->truncated = has_boundaries(socket) && (message.msg_flags & MSG_TRUNC) != 0;
+        receipt->truncated = socket_has_boundaries(socket) && (message.msg_flags & MSG_TRUNC) != 0;
         receipt->eof = length == 0 && size > 0 && receive_is_at_end(socket, flags);
         address->size = message.msg_namelen < sizeof address->storage ? message.msg_namelen
                                                                       : (socklen_t)sizeof address->storage;
         address->given = address->size > 0;
         /* TCP throws the bytes away and writes none. */
-        if ((flags & MSG_TRUNC) != 0 && !has_boundaries(socket))
+        if ((flags & MSG_TRUNC) != 0 && !socket_has_boundaries(socket))
                 receipt->size = 0;
         return DONE;
 }

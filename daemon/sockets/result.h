@@ -10,6 +10,8 @@ enum result_kind {
         RESULT_REFUSED,    /* the system call `call` failed with `error` */
         RESULT_UNSOUND,    /* the request itself is wrong; `detail` says how */
         RESULT_UNKNOWN,    /* no such socket or path */
+        RESULT_GONE,       /* the position lies before what is still kept */
+        RESULT_AHEAD,      /* the position lies beyond where the socket stands */
         RESULT_DENIED,     /* the caller may not do this; the policy says so, or the caller's role */
         RESULT_QUOTA,      /* a limit of the daemon's own is reached */
         RESULT_UNEXPECTED, /* it worked, but the caller expects it not to */

@@ -91,6 +91,13 @@ void socket_close(struct socket *socket, bool reset)
                 shutdown(socket->fd, SHUT_RDWR);
 }
 
+uint64_t socket_position(const struct socket *socket, enum direction direction)
+{
+        const struct tally *const tally =
+                direction == DIRECTION_RECEIVE ? &socket->stored->received : &socket->stored->sent;
+        return socket_has_boundaries(socket) ? tally->messages : tally->bytes;
+}
+
 /* seccomp: fcntl */
 void socket_unblock(const struct socket *socket)
 {

@@ -92,6 +92,15 @@ static inline void cleanup_socket(struct socket **socket)
 }
 #define socket_auto __attribute__((cleanup(cleanup_socket), unused))
 
+/* Whether it gives and takes messages, each whole, rather than a stream of bytes. */
+static inline bool socket_has_boundaries(const struct socket *socket)
+{
+        return socket->type != SOCK_STREAM;
+}
+
+/* Where a direction stands: how many bytes of a stream, or how many messages, the kernel gave or took. */
+uint64_t socket_position(const struct socket *socket, enum direction direction);
+
 /* What the kernel says of a socket now. */
 struct socket_status {
         const char *state; /* "created", "bound", "listening", "connecting", "connected", "disconnected" */

@@ -153,8 +153,10 @@ bool call_begin(struct call *call, struct service *service, const struct operati
         if (operation_is_of_sessions(operation))
                 return find_session(call, id) || fail_session(call, NULL);
         call->socket = registry_find(service->registry, id);
-        if (call->socket != NULL && call_reaches(call, call->socket))
+        if (call->socket != NULL && call_reaches(call, call->socket)) {
+                call->socket->stored->claimed = true;
                 return true;
+        }
         /* What is not the caller's own looks just as what is not there. */
         socket_release(call->socket);
         call->socket = NULL;

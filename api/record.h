@@ -217,7 +217,7 @@ struct socket_object {
         struct moment created;
         uint64_t receive_queue, send_queue, received_bytes, sent_bytes;
         int parked;
-        bool at_mark;
+        bool at_mark, unclaimed;
 };
 struct socket_page {
         struct value sockets;

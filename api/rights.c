@@ -27,7 +27,7 @@ static struct result lend(
                 if (socket == NULL)
                         return call_unsound(call, parameter, "%s: there is no socket \"%.32s\" to be sent",
                                 parameter, json_string_value(json_array_get(rights->ids, i)));
-                socket->shared = true;
+                socket->stored->shared = true;
                 out->sockets[out->count++] = socket;
                 memcpy(control + rights->offset + i * sizeof socket->fd, &socket->fd, sizeof socket->fd);
         }
@@ -111,7 +111,7 @@ static const char *keep(struct call *call, int *fd, json_t *ids)
                 return "socket, for want of memory";
         }
         take_fd(fd);
-        socket->shared = true;
+        socket->stored->shared = true;
         socket->owner = call->caller.account;
         socket->parent = call->socket->number;
         socket->session = call->socket->session == NULL ? NULL : session_reference(call->socket->session);

@@ -43,6 +43,10 @@ static const struct field socket_object_rows[] = {
         FIELD(struct socket_object, at_mark,
                 "True, else left out: what is received next is at the out-of-band mark (SIOCATMARK).",
                 .optional = true),
+        FIELD(struct socket_object, unclaimed,
+                "True, else left out: no call has named its id yet; perhaps nobody got the reply that it was "
+                "made with.",
+                .optional = true),
 };
 const struct fields socket_object_fields =
         FIELDS(struct socket_object, socket_object_rows, .title = "Socket");
@@ -83,6 +87,7 @@ void socket_describe(struct call *call, struct socket *socket, struct socket_obj
                 .sent_bytes = stored->sent.bytes,
                 .parked = (int)status.parked,
                 .at_mark = status.at_mark,
+                .unclaimed = !stored->claimed,
         };
         if (socket->owner != NULL)
                 out->owner = (struct text){ socket->owner->name, strlen(socket->owner->name) };

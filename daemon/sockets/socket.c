@@ -101,7 +101,7 @@ uint64_t socket_position(const struct socket *socket, enum direction direction)
 /* seccomp: fcntl */
 void socket_unblock(const struct socket *socket)
 {
-        const int flags = socket->shared ? fcntl(socket->fd, F_GETFL) : O_NONBLOCK;
+        const int flags = socket->stored->shared ? fcntl(socket->fd, F_GETFL) : O_NONBLOCK;
         if (flags >= 0 && (flags & O_NONBLOCK) == 0)
                 fcntl(socket->fd, F_SETFL, flags | O_NONBLOCK);
 }

@@ -43,7 +43,6 @@ struct socket {
         char *netns;                  /* the socket's own: where it was opened; NULL: where the daemon is */
 
         _Atomic unsigned references;
-        _Atomic bool shared; /* another process may have the descriptor too */
         _Atomic bool closed; /* its id is gone; calls end with ECANCELED */
 
         struct lane lanes[DIRECTION_COUNT];

@@ -21,8 +21,9 @@ struct stored_socket {
         struct timespec created;
         char label[LABEL_SIZE], owner[ACCOUNT_NAME_SIZE], netns[NETNS_NAME_SIZE];
 
-        _Atomic bool shared, claimed; /* as in struct socket; a call has named its id */
-        struct tally received, sent;  /* what the kernel gave and took */
+        _Atomic bool shared;         /* another process may have the descriptor too */
+        _Atomic bool claimed;        /* a call has named its id */
+        struct tally received, sent; /* what the kernel gave and took */
 };
 
 struct stored_session {

@@ -292,6 +292,18 @@ static void ids_are_never_reused(struct stage *stage)
         daemon_stop(other);
 }
 
+/* As when the reply of the accept, or of the making, reached nobody. */
+static void is_unclaimed_until_it_is_named(struct stage *stage)
+{
+        const struct link link = make_link(stage);
+        const struct reply *const list = get(stage, 200, "/v1/sockets?limit=10");
+        assert_true(flag_at(list, "sockets.2.unclaimed"));
+        assert_string_equal(text_at(list, "sockets.2.parent"), link.listener);
+        assert_null(json_at(list->json, "sockets.0.unclaimed"));
+        assert_null(json_at(get(stage, 200, "/v1/sockets/%s", link.far)->json, "unclaimed"));
+        assert_null(json_at(get(stage, 200, "/v1/sockets")->json, "sockets.2.unclaimed"));
+}
+
 static const struct scenario scenarios[] = {
         { "defaults are Python's", defaults },
         { "all in one step", all_in_one_step },
@@ -303,6 +315,7 @@ static const struct scenario scenarios[] = {
         { "deletion with a reset", deletion_with_reset },
         { "no pairs of AF_INET", pair_of_a_family_without },
         { "ids are never reused", ids_are_never_reused },
+        { "unclaimed until a call names it", is_unclaimed_until_it_is_named },
 };
 
 int main(void)

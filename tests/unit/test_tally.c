@@ -128,7 +128,8 @@ static void fills_the_message_in(void **state)
         assert_int_equal(send(ends[1], "more than 8", 11, 0), 11);
         assert_int_equal(tally_receive(&tally, ends[0], &message, MSG_DONTWAIT | MSG_TRUNC), 11);
         assert_int_equal(message.msg_flags & MSG_TRUNC, MSG_TRUNC);
-        assert_int_equal(CMSG_FIRSTHDR(&message)->cmsg_type, SCM_CREDENTIALS);
+        const struct cmsghdr *const item = CMSG_FIRSTHDR(&message);
+        assert_true(item != NULL && item->cmsg_type == SCM_CREDENTIALS);
         assert_memory_equal(bytes, "more tha", 8);
         assert_int_equal(tally_receive(&tally, ends[0], &message, MSG_DONTWAIT), -1);
         assert_int_equal(errno, EAGAIN);

@@ -20,7 +20,7 @@ apt_install() {
 packages_need() {
         packages_missing=
         for package in "$@"; do
-                status=$(dpkg-query --show --showformat='${Status}' "$package" 2>/dev/null)
+                status=$(dpkg-query --show --showformat='${Status}' "$package" 2>/dev/null) || :
                 [ "$status" = "install ok installed" ] || packages_missing="$packages_missing $package"
         done
         [ -n "$packages_missing" ] || return 0

@@ -22,6 +22,7 @@ struct server {
         struct access *access;
         _Atomic unsigned requests;    /* begun, and not yet answered */
         _Atomic unsigned connections; /* handed over, and not yet closed */
+        _Atomic unsigned queued;      /* handed over, and not yet begun by a worker */
         unsigned connection_limit;
         struct deadlines *deadlines;
         struct peers *peers;

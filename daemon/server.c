@@ -65,6 +65,7 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
 {
         struct server *const server = context;
         if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+                atomic_fetch_sub(&server->queued, 1);
                 *state = connection_begin(server, connection);
                 return;
         }
@@ -148,10 +149,12 @@ void server_add(struct server *server, int fd, const struct sockaddr *peer, sock
         }
         const bool plain = server->encrypted == NULL || peer->sa_family == AF_UNIX;
         atomic_fetch_add(&server->connections, 1);
+        atomic_fetch_add(&server->queued, 1);
         if (MHD_add_connection(plain ? server->plain : server->encrypted, fd, peer, peer_size) == MHD_YES)
                 return;
         peers_leave(server->peers, peer);
         atomic_fetch_sub(&server->connections, 1);
+        atomic_fetch_sub(&server->queued, 1);
         log_write(LOG_LEVEL_WARNING, "libmicrohttpd refuses a connection: %s", strerror(errno));
 }
 
@@ -162,9 +165,10 @@ bool server_is_full(const struct server *server, bool local)
         return server->connections >= server->connection_limit - kept;
 }
 
+/* Told to stop, a worker of libmicrohttpd 0.9.75 closes what is queued for it without the queue's lock. */
 bool server_is_busy(const struct server *server)
 {
-        return server->requests > 0;
+        return server->queued > 0 || server->requests > 0;
 }
 
 void server_stop(struct server *server)

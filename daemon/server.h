@@ -27,8 +27,8 @@ bool server_limit_peers(struct server *server, unsigned each);
  * clients on the unix socket, so that nobody can shut them out over the network. */
 bool server_is_full(const struct server *server, bool local);
 
-/* Whether a request is yet to be answered. */
+/* Whether a connection is yet to be begun, or a request to be answered. */
 bool server_is_busy(const struct server *server);
 
-/* Stops the threads and closes the connections. No call may be parked. */
+/* Stops the threads and closes the connections. No call may be parked; best once it is not busy. */
 void server_stop(struct server *server);

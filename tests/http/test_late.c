@@ -261,6 +261,29 @@ static void unix_is_kept_free(struct stage *stage)
         stage_close(&own, stage);
 }
 
+/* Clients leave and others come, all at once, and the daemon stops amid that: no worker may still find
+ * connections that it was given and has not begun. Only ThreadSanitizer sees where one does. */
+static void stopped_in_a_rush(struct stage *stage)
+{
+        enum { ROUNDS = 10, LEAVING = 200, COMING = 100 };
+        int fds[LEAVING + COMING];
+        for (int round = 0; round < ROUNDS; round++) {
+                struct stage own;
+                stage_open(&own, (const char *const[]){ "--threads", "2", NULL });
+                for (int i = 0; i < LEAVING; i++)
+                        fds[i] = wire_open(own.daemon, OVER_TCP);
+                get(&own, 200, "/healthz");
+                for (int i = 0; i < LEAVING; i++)
+                        close(fds[i]);
+                for (int i = LEAVING; i < LEAVING + COMING; i++)
+                        fds[i] = wire_open(own.daemon, OVER_TCP);
+                daemon_stop(own.daemon);
+                for (int i = LEAVING; i < LEAVING + COMING; i++)
+                        close(fds[i]);
+                stage_close(&own, stage);
+        }
+}
+
 /* More of one address' connections than there may be are closed at once; the others go on. */
 static void connections_per_address(struct stage *stage)
 {
@@ -348,6 +371,7 @@ static const struct scenario scenarios[] = {
         { "patience", patience },
         { "20,000 connections", twenty_thousand },
         { "the unix socket is kept free", unix_is_kept_free },
+        { "stopped in a rush", stopped_in_a_rush },
         { "connections per address", connections_per_address },
         { "slowhttptest", slowhttptest },
 };

@@ -18,6 +18,28 @@
 
 enum { BACKLOG = 4096 };
 
+/* What a listener's connections inherit, so that a client that vanished without a word is noticed, in 20 to
+ * 25 s: one that is quiet is asked for signs of life, and one that acknowledges nothing is given up. */
+static const struct {
+        int level, option, value;
+} vigilance[] = {
+        { SOL_SOCKET, SO_KEEPALIVE, 1 },
+        { IPPROTO_TCP, TCP_KEEPIDLE, 10 }, /* s */
+        { IPPROTO_TCP, TCP_KEEPINTVL, 5 }, /* s */
+        { IPPROTO_TCP, TCP_KEEPCNT, 2 },
+        { IPPROTO_TCP, TCP_USER_TIMEOUT, CLIENT_SILENCE_MS },
+};
+
+/* seccomp: setsockopt */
+static bool set_vigilance(int fd)
+{
+        for (size_t i = 0; i < sizeof vigilance / sizeof *vigilance; i++)
+                if (setsockopt(fd, vigilance[i].level, vigilance[i].option, &vigilance[i].value,
+                            sizeof vigilance[i].value) != 0)
+                        return false;
+        return true;
+}
+
 static bool complain(const char *what, const char *why)
 {
         log_write(LOG_LEVEL_ERROR, "%s: %s", what, why);
@@ -104,7 +126,7 @@ bool listener_open_tcp(struct listener *listener, const char *text, const struct
         if (!may_listen(&address, text, configuration))
                 return false;
         fd_auto int fd = socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-        if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+        if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 || !set_vigilance(fd) ||
                 bind(fd, (const struct sockaddr *)&address.storage, address.size) != 0 ||
                 listen(fd, BACKLOG) != 0)
                 return complain(text, strerror(errno));
@@ -144,7 +166,8 @@ bool listener_adopt(
         if (!is_unix && !may_listen(&address, text, configuration))
                 return false;
         const int flags = fcntl(fd, F_GETFL);
-        if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
+        if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 ||
+                (!is_unix && !set_vigilance(fd)))
                 return complain(name, strerror(errno));
         *listener = (struct listener){ .fd = fd };
         snprintf(listener->url, sizeof listener->url, "%s%s", is_unix ? "" : scheme(configuration), text);

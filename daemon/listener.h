@@ -10,6 +10,9 @@
 struct access;
 struct server;
 
+/* For so long may the client of a TCP connection leave bytes unacknowledged before it counts as gone. */
+enum { CLIENT_SILENCE_MS = 20000 };
+
 struct listener {
         int fd;
         bool is_own;           /* opened here: not passed by the service manager */

@@ -1,16 +1,25 @@
 /* reply.c: from a request that is done to what libmicrohttpd sends. */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "daemon/browser.h"
 #include "daemon/exchange.h"
+#include "daemon/listener.h"
 
 enum { STREAM_BLOCK_SIZE = 65536 };
 
+/* The kernel takes a client that does not read, but is there, for one that acknowledges nothing.
+ * seccomp: setsockopt */
 void request_set_idle_timeout(struct request *request, unsigned timeout_s)
 {
+        const unsigned silence_ms = timeout_s == 0 ? 0 : CLIENT_SILENCE_MS;
         MHD_set_connection_option(request->connection, MHD_CONNECTION_OPTION_TIMEOUT, timeout_s);
+        if (!request_is_local(request))
+                setsockopt(request_client_fd(request), IPPROTO_TCP, TCP_USER_TIMEOUT, &silence_ms,
+                        sizeof silence_ms);
 }
 
 static void add_header(struct MHD_Response *response, const char *name, const char *value)

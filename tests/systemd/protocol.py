@@ -153,6 +153,15 @@ class Service(unittest.TestCase):
         self.assertIn(f"STATUS=Serving on unix:{self.places[0]}", self.expect("READY=1"))
         self.stop(process)
 
+    def test_clients_of_a_passed_socket_are_watched(self):
+        process = self.start()
+        self.expect("READY=1")
+        self.assertEqual(self.tcp.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE), 1)
+        for option, value in (("TCP_KEEPIDLE", 10), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 2), ("TCP_USER_TIMEOUT", 20000)):
+            with self.subTest(option=option):
+                self.assertEqual(self.tcp.getsockopt(socket.IPPROTO_TCP, getattr(socket, option)), value)
+        self.stop(process)
+
     def test_no_watchdog(self):
         process = self.start()
         self.expect("READY=1")

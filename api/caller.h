@@ -5,8 +5,6 @@
 
 #include "daemon/sockets/account.h"
 
-enum { POLICY_NAME_SIZE = 32 };
-
 struct caller {
         struct account *account;       /* NULL: nobody known, who may do what anyone may */
         char policy[POLICY_NAME_SIZE]; /* "" or a name that rules of the policy may ask for */

@@ -218,21 +218,16 @@ static bool peer_is_welcome(struct call *call, const struct socket *listener, co
         return verdict.allowed;
 }
 
-/* seccomp: accept4 */
-struct result guarded_accept(struct call *call, const struct socket *listener, int flags, int *fd)
+struct result guarded_accept(struct call *call, const struct socket *listener, struct socket *coming)
 {
         for (int denied = 0; denied < DENIED_AT_ONCE; denied++) {
-                struct address peer = { .size = sizeof peer.storage };
-                socket_unblock(listener);
-                const int taken = accept4(listener->fd, (struct sockaddr *)&peer.storage, &peer.size, flags);
-                if (taken < 0)
+                struct address peer;
+                if (!socket_accept(coming, listener, call->caller.policy, &peer))
                         return errno == EAGAIN || errno == EINTR ? would_block("accept")
                                                                  : refused("accept", errno);
-                if (peer_is_welcome(call, listener, &peer)) {
-                        *fd = taken;
+                if (peer_is_welcome(call, listener, &peer))
                         return DONE;
-                }
-                connection_reset(taken);
+                socket_turn_away(coming);
         }
         /* More of them may wait there, and no readiness will tell. */
         call->wait.retry_ns = ACCEPT_PAUSE_NS;

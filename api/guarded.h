@@ -21,8 +21,8 @@ struct result guarded_listen(struct call *call, int fd, int backlog);
 /* One attempt of connect(2), which goes on by itself once begun. */
 struct result guarded_connect(struct call *call, struct socket *socket, const struct address *address);
 
-/* Takes the next connection whose peer may connect, into *fd; others are reset. */
-struct result guarded_accept(struct call *call, const struct socket *listener, int flags, int *fd);
+/* Takes the next connection whose peer may connect, into a socket of socket_expect(); others are reset. */
+struct result guarded_accept(struct call *call, const struct socket *listener, struct socket *coming);
 
 /* What sendto(2) is to be given. With MSG_FASTOPEN it connects, and is judged as that too. End with
  * passage_close(), also where it is denied. */

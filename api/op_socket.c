@@ -165,25 +165,25 @@ static int int_option(int fd, int option, int otherwise)
         return getsockopt(fd, SOL_SOCKET, option, &value, &size) == 0 ? value : otherwise;
 }
 
-static void set_label(struct socket *socket, const struct text *label)
+/* Whose it is, and what it is called. What a listener gives belongs to its session. */
+static void describe(const struct call *call, struct socket *socket, const struct text *label)
 {
+        struct session *const session = call->socket == NULL ? call->session : call->socket->session;
+        socket->owner = call->caller.account;
+        socket->session = session == NULL ? NULL : session_reference(session);
         if (label->bytes != NULL)
                 snprintf(socket->stored->label, sizeof socket->stored->label, "%s", label->bytes);
 }
 
-/* A socket of a fresh descriptor, which it takes over; the reservation stays the caller's. What a listener
- * gives belongs to its session. */
+/* A socket of a fresh descriptor, which it takes over; the reservation stays the caller's. */
 static struct socket *adopt(const struct call *call, int *fd, const char *netns, const struct text *label)
 {
         struct socket *const socket = socket_new(*fd, int_option(*fd, SO_DOMAIN, AF_UNSPEC),
                 int_option(*fd, SO_TYPE, 0), int_option(*fd, SO_PROTOCOL, 0));
         if (socket == NULL)
                 return NULL;
-        struct session *const session = call->socket == NULL ? call->session : call->socket->session;
         take_fd(fd);
-        socket->owner = call->caller.account;
-        socket->session = session == NULL ? NULL : session_reference(session);
-        set_label(socket, label);
+        describe(call, socket, label);
         if (netns == NULL || netns[0] == '\0')
                 return socket;
         socket->netns = strdup(netns);
@@ -387,15 +387,15 @@ struct result run_socket_accept(
         struct call *call, const struct socket_accept_request *request, struct socket_object *reply)
 {
         TRY(registry_reserve(call->service->registry, call->caller.account, 1));
-        fd_auto int fd = -1;
-        const struct result accepted = guarded_accept(call, call->socket, TYPE_FLAGS, &fd);
-        struct socket *socket socket_auto =
-                fd < 0 ? NULL : adopt(call, &fd, call->socket->netns, &request->label);
-        if (socket == NULL) {
+        struct socket *socket socket_auto = socket_expect(call->socket);
+        if (socket != NULL)
+                describe(call, socket, &request->label);
+        const struct result accepted =
+                socket == NULL ? refused("accept", ENOMEM) : guarded_accept(call, call->socket, socket);
+        if (accepted.kind != RESULT_DONE) {
                 registry_unreserve(call->service->registry, call->caller.account, 1);
-                return accepted.kind == RESULT_DONE ? refused("accept", ENOMEM) : accepted;
+                return accepted;
         }
-        socket->parent = call->socket->number;
         if (!registry_publish(call->service->registry, socket)) {
                 registry_unreserve(call->service->registry, call->caller.account, 1);
                 return session_ended(call);

@@ -200,6 +200,12 @@ static const struct row rows[] = {
                 .max = INT32_MAX,
                 .offset = offsetof(struct configuration, default_timeout_ms),
                 .help = "How long a call waits that does not say. Default: 30000." },
+        { .name = "keeper",
+                .effect = EFFECT_FLAG,
+                .offset = offsetof(struct configuration, keeper),
+                .help = "Stay above the daemon, and start it again when it ends, with all of its sockets and "
+                        "sessions as "
+                        "they were. For where systemd does not do that." },
         { .name = "log-level",
                 .argument = "LEVEL",
                 .effect = EFFECT_TEXT,

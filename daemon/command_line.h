@@ -37,7 +37,7 @@ struct configuration {
                 int64_t sockets, parked, bytes, requests;
         } each, all; /* of every name, and of all together */
         const char *tls_certificate, *tls_key, *tls_client_authority;
-        bool audit, insecure_listen;
+        bool audit, insecure_listen, keeper;
 };
 
 /* Reads the arguments, which must outlive the settings. False after saying on standard error what is wrong.

@@ -17,7 +17,8 @@
 #include "daemon/audit.h"
 #include "daemon/browser.h"
 #include "daemon/command_line.h"
-#include "daemon/listener.h"
+#include "daemon/keeper.h"
+#include "daemon/paths.h"
 #include "daemon/policy_file.h"
 #include "daemon/seccomp.h"
 #include "daemon/server.h"
@@ -43,22 +44,9 @@ enum {
 
 static const char DEFAULT_LISTEN[] = "127.0.0.1:7625";
 
-/* What a service may be given for an option. */
-static const struct {
-        const char *name;
-        size_t offset; /* of the member of struct configuration */
-} credentials[] = {
-        { "sockwright.tokens", offsetof(struct configuration, tokens_file) },
-        { "sockwright.policy", offsetof(struct configuration, policy) },
-        { "sockwright.tls-cert", offsetof(struct configuration, tls_certificate) },
-        { "sockwright.tls-key", offsetof(struct configuration, tls_key) },
-        { "sockwright.tls-client-ca", offsetof(struct configuration, tls_client_authority) },
-};
-enum { CREDENTIAL_COUNT = sizeof credentials / sizeof *credentials };
-
 struct daemon {
         struct configuration configuration;
-        char unix_path[PATH_MAX], token_file[PATH_MAX], credentials[CREDENTIAL_COUNT][PATH_MAX];
+        struct paths paths;
         size_t descriptors;
         int signal_fd;
         struct service service;
@@ -69,84 +57,17 @@ struct daemon {
         struct watchdog *watchdog;
         struct listener listeners[LIST_MAX + 1];
         size_t listener_count;
+        struct kept kept;
 };
 
-/* $XDG_RUNTIME_DIR, or root's folder, which is made when it is not there. */
-static const char *runtime_directory(void)
+/* Of what was passed, what there is to serve on. */
+static bool find_places(struct daemon *daemon)
 {
-        static const char root[] = "/run/sockwright";
-        const char *const user = getenv("XDG_RUNTIME_DIR");
-        if (geteuid() != 0)
-                return user != NULL && user[0] == '/' ? user : NULL;
-        if (mkdir(root, 0755) != 0 && errno != EEXIST)
-                log_write(LOG_LEVEL_ERROR, "%s: %s", root, strerror(errno));
-        return root;
-}
-
-/* Where no unix socket was passed. */
-static bool choose_unix_path(struct daemon *daemon)
-{
-        const char *const path = daemon->configuration.unix_path;
-        const char *const directory = path == NULL ? runtime_directory() : NULL;
-        if (path == NULL && directory == NULL) {
-                log_write(LOG_LEVEL_ERROR, "XDG_RUNTIME_DIR is not set: say --unix PATH");
-                return false;
-        }
-        if (path != NULL)
-                snprintf(daemon->unix_path, sizeof daemon->unix_path, "%s", path);
-        else
-                snprintf(daemon->unix_path, sizeof daemon->unix_path, "%s/sockwright.sock", directory);
-        return true;
-}
-
-/* The token that a service makes itself is its state. */
-static void choose_token_file(struct daemon *daemon)
-{
-        static const char name[] = "sockwright.token";
-        const char *const given = daemon->configuration.token_file;
-        const char *const slash = strrchr(daemon->unix_path, '/');
-        const int directory_size = slash == NULL ? 0 : (int)(slash - daemon->unix_path) + 1;
-        if (given != NULL)
-                snprintf(daemon->token_file, sizeof daemon->token_file, "%s", given);
-        else if (!systemd_find_credential(name, daemon->token_file, sizeof daemon->token_file) &&
-                 !systemd_find_state(name, daemon->token_file, sizeof daemon->token_file))
-                snprintf(daemon->token_file, sizeof daemon->token_file, "%.*s%s", directory_size,
-                        daemon->unix_path, name);
-}
-
-/* A service's files are its credentials, unless the command line says otherwise. */
-static bool choose_credentials(struct daemon *daemon)
-{
-        for (size_t i = 0; i < CREDENTIAL_COUNT; i++) {
-                const char **const member =
-                        (const char **)(void *)((char *)&daemon->configuration + credentials[i].offset);
-                if (*member == NULL && systemd_find_credential(credentials[i].name, daemon->credentials[i],
-                                               sizeof daemon->credentials[i]))
-                        *member = daemon->credentials[i];
-        }
-        if ((daemon->configuration.tls_certificate == NULL) == (daemon->configuration.tls_key == NULL))
-                return true;
-        log_write(LOG_LEVEL_ERROR, "the certificate of TLS and its key must be given together");
-        return false;
-}
-
-/* Sockets that were passed are served on instead of all others. */
-static bool choose_paths(struct daemon *daemon)
-{
-        if (!choose_credentials(daemon) ||
-                !systemd_take_listeners(
-                        daemon->listeners, LIST_MAX + 1, &daemon->listener_count, &daemon->configuration) ||
-                (daemon->listener_count == 0 && !choose_unix_path(daemon)))
-                return false;
-        for (size_t i = 0; i < daemon->listener_count; i++)
-                if (daemon->listeners[i].unix_path != NULL)
-                        snprintf(daemon->unix_path, sizeof daemon->unix_path, "%s",
-                                daemon->listeners[i].unix_path);
-        choose_token_file(daemon);
-        if (strchr(daemon->token_file, '/') != NULL || daemon->unix_path[0] != '\0')
-                return true;
-        log_write(LOG_LEVEL_ERROR, "no place for the token: say --token-file FILE");
-        return false;
+        struct configuration *const configuration = &daemon->configuration;
+        return paths_find_credentials(&daemon->paths, configuration) &&
+               systemd_take_listeners(daemon->listeners, LIST_MAX + 1, &daemon->listener_count, &daemon->kept,
+                       configuration) &&
+               paths_choose(&daemon->paths, configuration, daemon->listeners, daemon->listener_count);
 }
 
 static bool set_log_level(const char *name)
@@ -206,7 +127,8 @@ static bool load_access(struct daemon *daemon)
         const struct limits each = limits_of(&configuration->each), all = limits_of(&configuration->all);
         daemon->accounts = accounts_new(&each, &all);
         if (daemon->accounts != NULL)
-                daemon->access = access_new(daemon->accounts, daemon->token_file, configuration->tokens_file);
+                daemon->access =
+                        access_new(daemon->accounts, daemon->paths.token_file, configuration->tokens_file);
         return daemon->access != NULL;
 }
 
@@ -270,9 +192,11 @@ static bool open_listeners(struct daemon *daemon)
         const char *const *const listen =
                 configuration->listen.count > 0 ? configuration->listen.items : fallback;
         const size_t count = configuration->listen.count > 0 ? configuration->listen.count : 1;
-        if (daemon->listener_count > 0)
+        if (daemon->listener_count > 0) {
+                holder_note_listeners(daemon->listeners, daemon->listener_count);
                 return true;
-        if (!listener_open_unix(&daemon->listeners[daemon->listener_count], daemon->unix_path))
+        }
+        if (!listener_open_unix(&daemon->listeners[daemon->listener_count], daemon->paths.unix_path))
                 return false;
         listener_let_in(&daemon->listeners[daemon->listener_count], access_has_users(daemon->access));
         daemon->listener_count++;
@@ -281,12 +205,14 @@ static bool open_listeners(struct daemon *daemon)
                         return false;
                 daemon->listener_count++;
         }
+        holder_note_listeners(daemon->listeners, daemon->listener_count);
         return true;
 }
 
+/* Others may go on with them. */
 static void close_listeners(struct daemon *daemon)
 {
-        while (daemon->listener_count > 0)
+        while (!holder_keeps_listeners() && daemon->listener_count > 0)
                 listener_close(&daemon->listeners[--daemon->listener_count]);
 }
 
@@ -298,6 +224,26 @@ static unsigned choose_threads(const struct configuration *configuration)
         if (configuration->threads > 0)
                 return (unsigned)configuration->threads;
         return cpus > THREADS_MIN ? (unsigned)cpus : THREADS_MIN;
+}
+
+/* What the calls work on: an earlier daemon's sockets and sessions, if there are any. */
+static bool make_service(struct daemon *daemon, size_t max_sockets)
+{
+        struct takeover *takeover;
+        if (!takeover_begin(&daemon->kept, &takeover))
+                return false;
+        daemon->service.registry = registry_new(max_sockets);
+        daemon->service.waiter = waiter_new(daemon->descriptors);
+        daemon->service.reactors = reactors_new(
+                daemon->descriptors, daemon->service.registry, &daemon->service.guard, daemon->service.note);
+        daemon->service.sessions =
+                sessions_new(daemon->service.registry, daemon->service.waiter, daemon->service.reactors);
+        if (daemon->service.registry == NULL || daemon->service.waiter == NULL ||
+                daemon->service.reactors == NULL || daemon->service.sessions == NULL) {
+                log_write(LOG_LEVEL_ERROR, "cannot start: %s", strerror(errno));
+                return false;
+        }
+        return takeover_finish(takeover, &daemon->service, daemon->accounts);
 }
 
 static bool start_service(struct daemon *daemon)
@@ -324,17 +270,8 @@ static bool start_service(struct daemon *daemon)
         daemon->service.max_timeout_ms = configuration->max_timeout_ms;
         daemon->service.max_body_size =
                 configuration->max_body > 0 ? (size_t)configuration->max_body : DEFAULT_MAX_BODY;
-        daemon->service.registry = registry_new(max_sockets);
-        daemon->service.waiter = waiter_new(daemon->descriptors);
-        daemon->service.reactors = reactors_new(
-                daemon->descriptors, daemon->service.registry, &daemon->service.guard, daemon->service.note);
-        daemon->service.sessions =
-                sessions_new(daemon->service.registry, daemon->service.waiter, daemon->service.reactors);
-        if (daemon->service.registry == NULL || daemon->service.waiter == NULL ||
-                daemon->service.reactors == NULL || daemon->service.sessions == NULL) {
-                log_write(LOG_LEVEL_ERROR, "cannot start: %s", strerror(errno));
+        if (!make_service(daemon, max_sockets))
                 return false;
-        }
         daemon->server = server_start(
                 &daemon->service, daemon->access, daemon->tls, threads, (unsigned)(usable - max_sockets));
         return daemon->server != NULL &&
@@ -357,7 +294,7 @@ static void announce(const struct daemon *daemon)
                                 listener->unix_path);
                 else
                         printf("  curl%s -H \"Authorization: Bearer $(cat '%s')\" %s/v1/sockets\n", trust,
-                                daemon->token_file, listener->url);
+                                daemon->paths.token_file, listener->url);
         }
         fflush(stdout);
 }
@@ -439,16 +376,26 @@ static void stop(struct daemon *daemon)
         watchdog_free(daemon->watchdog);
 }
 
+/* Closes all that is owned. */
+static void end_service(struct daemon *daemon)
+{
+        sessions_free(daemon->service.sessions);
+        reactors_free(daemon->service.reactors);
+        waiter_free(daemon->service.waiter);
+        registry_free(daemon->service.registry);
+}
+
 static int run(struct daemon *daemon)
 {
         if (daemon->configuration.audit)
                 audit_enable();
-        if (!set_log_level(daemon->configuration.log_level) || !choose_paths(daemon) ||
+        if (!set_log_level(daemon->configuration.log_level) || !find_places(daemon) ||
                 !browser_allow(&daemon->configuration.allow_origin, &daemon->configuration.host) ||
-                !raise_limit(daemon) || !block_signals(daemon))
+                !raise_limit(daemon) || !block_signals(daemon) || !store_open())
                 return EXIT_FAILURE;
-        const bool serving = load_access(daemon) && load_policy(daemon) && load_tls(daemon) && store_open() &&
-                             seccomp_install() && start_service(daemon) && open_listeners(daemon) &&
+        holder_start();
+        const bool serving = load_access(daemon) && load_policy(daemon) && load_tls(daemon) &&
+                             seccomp_install() && open_listeners(daemon) && start_service(daemon) &&
                              guard_listeners(daemon);
         if (serving) {
                 announce(daemon);
@@ -462,10 +409,8 @@ static int run(struct daemon *daemon)
         /* A name resolution cannot be interrupted: one that takes too long ends with the process. */
         if (!background_stop(now_ns() + (int64_t)BACKGROUND_TIMEOUT_MS * NS_PER_MS))
                 _exit(serving ? EXIT_SUCCESS : EXIT_FAILURE);
-        sessions_free(daemon->service.sessions);
-        reactors_free(daemon->service.reactors);
-        waiter_free(daemon->service.waiter);
-        registry_free(daemon->service.registry);
+        if (!holder_exists())
+                end_service(daemon);
         guard_clear(&daemon->service.guard);
         tls_free(daemon->tls);
         access_free(daemon->access);
@@ -494,7 +439,7 @@ int main(int argc, char **argv)
         case COMMAND_CHECK_POLICY:
                 return policy_check(daemon.configuration.subject) ? EXIT_SUCCESS : EXIT_FAILURE;
         case COMMAND_SERVE:
-                return run(&daemon);
+                return daemon.configuration.keeper && !keeper_is_above() ? keeper_run(argv) : run(&daemon);
         }
         return EXIT_FAILURE;
 }

@@ -2,6 +2,7 @@
 #include "daemon/systemd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,8 @@
 
 #include "daemon/log.h"
 
+enum { SETTLE_TIMEOUT_US = 10000000 };
+
 static void free_names(char **names)
 {
         for (char **name = names; name != NULL && *name != NULL; name++)
@@ -18,20 +21,43 @@ static void free_names(char **names)
         free(names);
 }
 
-bool systemd_take_listeners(
-        struct listener *listeners, size_t capacity, size_t *count, const struct configuration *configuration)
+static bool set_aside(struct kept *kept, int fd, const char *name)
+{
+        struct kept_item *const item = &kept->items[kept->count];
+        if (strncmp(name, HOLDER_SET_PREFIX, strlen(HOLDER_SET_PREFIX)) != 0 ||
+                strlen(name) >= sizeof item->name || kept->count == KEPT_MAX)
+                return false;
+        item->fd = fd;
+        memcpy(item->name, name, strlen(name) + 1);
+        kept->count++;
+        return fcntl(fd, F_SETFD, FD_CLOEXEC) == 0;
+}
+
+/* What an earlier daemon has made is its own, as it is that daemon's. */
+static bool take(struct listener *listeners, size_t capacity, size_t *count, int fd, const char *name,
+        const struct configuration *configuration)
+{
+        if (*count == capacity)
+                log_write(LOG_LEVEL_ERROR, "more sockets were passed than %zu", capacity);
+        if (*count == capacity || !listener_adopt(&listeners[*count], fd, name, configuration))
+                return false;
+        listeners[*count].is_own = strcmp(name, HOLDER_LISTENERS) == 0;
+        ++*count;
+        return true;
+}
+
+bool systemd_take_listeners(struct listener *listeners, size_t capacity, size_t *count, struct kept *kept,
+        const struct configuration *configuration)
 {
         char **names = NULL;
         const int passed = sd_listen_fds_with_names(1, &names);
-        bool sound = passed >= 0 && (size_t)passed <= capacity;
+        bool sound = passed >= 0;
         if (passed < 0)
                 log_write(LOG_LEVEL_ERROR, "passed sockets: %s", strerror(-passed));
-        else if (!sound)
-                log_write(LOG_LEVEL_ERROR, "%d sockets were passed: %zu are the most", passed, capacity);
         for (int i = 0; sound && i < passed; i++) {
-                sound = listener_adopt(&listeners[*count], SD_LISTEN_FDS_START + i, names[i], configuration);
-                if (sound)
-                        ++*count;
+                const int fd = SD_LISTEN_FDS_START + i;
+                sound = set_aside(kept, fd, names[i]) ||
+                        take(listeners, capacity, count, fd, names[i], configuration);
         }
         free_names(names);
         return sound;
@@ -75,4 +101,19 @@ void systemd_say(const char *state)
         const int told = sd_notify(0, state);
         if (told < 0)
                 log_write(LOG_LEVEL_WARNING, "the service manager cannot be told: %s", strerror(-told));
+}
+
+void systemd_forget(const char *name)
+{
+        char text[64 + HOLDER_NAME_SIZE];
+        snprintf(text, sizeof text, "FDSTOREREMOVE=1\nFDNAME=%s", name);
+        systemd_say(text);
+}
+
+/* seccomp: pipe2 poll ppoll */
+void systemd_settle(void)
+{
+        const int heard = sd_notify_barrier(0, SETTLE_TIMEOUT_US);
+        if (heard < 0)
+                log_write(LOG_LEVEL_WARNING, "the service manager does not listen: %s", strerror(-heard));
 }

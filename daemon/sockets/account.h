@@ -8,7 +8,7 @@
 
 #include "daemon/sockets/result.h"
 
-enum { ACCOUNT_NAME_SIZE = 64 };
+enum { ACCOUNT_NAME_SIZE = 64, POLICY_NAME_SIZE = 32 };
 
 enum resource { RESOURCE_SOCKETS, RESOURCE_PARKED, RESOURCE_BYTES, RESOURCE_COUNT };
 

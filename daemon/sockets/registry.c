@@ -72,7 +72,9 @@ struct result registry_reserve(struct registry *registry, struct account *owner,
         if (!account_take(owner, RESOURCE_SOCKETS, count))
                 return account_over(RESOURCE_SOCKETS);
         LOCK_SCOPE(&registry->lock);
-        if (count <= registry->limit - registry->published - registry->reserved) {
+        /* Those that an earlier process has left may be more than there may be. */
+        const size_t used = registry->published + registry->reserved;
+        if (used <= registry->limit && count <= registry->limit - used) {
                 registry->reserved += count;
                 return DONE;
         }
@@ -87,12 +89,11 @@ void registry_unreserve(struct registry *registry, struct account *owner, size_t
         registry->reserved -= count;
 }
 
-static void publish(struct registry *registry, struct socket *socket)
+/* Needs the lock. */
+static void publish_as(struct registry *registry, struct socket *socket, uint64_t number)
 {
-        LOCK_SCOPE(&registry->lock);
-        registry->reserved--;
         registry->published++;
-        socket->number = registry_take_number(registry);
+        socket->number = number;
         socket_store(socket);
         socket->older = registry->newest;
         socket->newer = NULL;
@@ -103,6 +104,15 @@ static void publish(struct registry *registry, struct socket *socket)
         *bucket = socket_reference(socket);
         if (socket->session != NULL)
                 socket->session->sockets++;
+}
+
+/* A restored one has its number. */
+static void publish(struct registry *registry, struct socket *socket)
+{
+        LOCK_SCOPE(&registry->lock);
+        const bool is_restored = socket->number != 0;
+        registry->reserved -= !is_restored;
+        publish_as(registry, socket, is_restored ? socket->number : registry_take_number(registry));
 }
 
 bool registry_publish(struct registry *registry, struct socket *socket)

@@ -26,7 +26,8 @@ struct result registry_reserve(struct registry *registry, struct account *owner,
 void registry_unreserve(struct registry *registry, struct account *owner, size_t count);
 
 /* Publishes a socket under its owner's reservation: it gets its number, and the registry a reference of its
- * own. False, and nothing is done: its session has ended. */
+ * own. False, and nothing is done: its session has ended. One that an earlier process has left has its number
+ * already, and needs no reservation: it is charged whatever the limits say. Those come in order. */
 bool registry_publish(struct registry *registry, struct socket *socket);
 
 /* A counted reference, or NULL when there is no such socket. */

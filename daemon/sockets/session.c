@@ -8,8 +8,10 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "daemon/sockets/cleanup.h"
+#include "daemon/sockets/store.h"
 #include "daemon/sockets/waiter.h"
 
 static const int64_t NS_PER_S = 1000000000, NS_PER_MS = 1000000;
@@ -37,6 +39,7 @@ void session_release(struct session *session)
         if (session == NULL || atomic_fetch_sub_explicit(&session->references, 1, memory_order_acq_rel) != 1)
                 return;
         pthread_mutex_destroy(&session->lock);
+        store_give_back(STORE_SESSIONS, session->stored);
         free(session);
 }
 
@@ -70,7 +73,8 @@ static void close_sockets(const struct sessions *sessions, struct session *sessi
         }
 }
 
-/* Takes it out of the list, whose reference goes to the caller. Needs the lock. */
+/* Takes it out of the list, whose reference goes to the caller. Its record goes first: killed from there on,
+ * sockets are left whose session is not, and they are closed then. Needs the lock. */
 static bool unlink_session(struct sessions *sessions, const struct session *session)
 {
         struct session **link = &sessions->oldest;
@@ -78,6 +82,7 @@ static bool unlink_session(struct sessions *sessions, const struct session *sess
                 link = &(*link)->next;
         if (*link == NULL)
                 return false;
+        session->stored->number = 0;
         *link = session->next;
         if (session->next == NULL)
                 sessions->end = link;
@@ -186,19 +191,45 @@ static struct lease lease_from_now(int64_t ttl_ms)
         return lease;
 }
 
+/* The deadline is what counts, and is written at once. */
+static void set_lease(struct session *session, struct lease lease)
+{
+        session->lease = lease;
+        session->stored->ttl_ms = lease.ttl_ms;
+        session->stored->expires = lease.expires;
+        session->stored->deadline_ns = lease.deadline_ns;
+}
+
 static struct session *session_new(
-        struct registry *registry, struct account *owner, int64_t ttl_ms, const char *label)
+        uint64_t number, struct account *owner, const struct lease *lease, const char *label)
 {
         struct session *const session = calloc(1, sizeof *session);
         if (session == NULL)
                 return NULL;
-        session->number = registry_take_number(registry);
+        session->stored = store_take(STORE_SESSIONS);
+        if (session->stored == NULL) {
+                free(session);
+                return NULL;
+        }
+        session->number = number;
         session->owner = owner;
         session->references = 1;
-        session->lease = lease_from_now(ttl_ms);
+        set_lease(session, *lease);
         snprintf(session->label, sizeof session->label, "%s", label);
+        memcpy(session->stored->label, session->label, sizeof session->label);
+        snprintf(session->stored->owner, sizeof session->stored->owner, "%s",
+                owner == NULL ? "" : owner->name);
+        session->stored->number = number;
         pthread_mutex_init(&session->lock, NULL);
         return session;
+}
+
+/* Needs the lock. */
+static void append(struct sessions *sessions, struct session *session)
+{
+        *sessions->end = session;
+        sessions->end = &session->next;
+        pthread_cond_signal(&sessions->changed);
 }
 
 /* Needs the lock. */
@@ -217,16 +248,29 @@ struct result sessions_add(struct sessions *sessions, struct account *owner, int
         if (count_of(sessions, owner) >= SESSIONS_EACH)
                 return (struct result){ .kind = RESULT_QUOTA,
                         .detail = "there are as many sessions of yours as there may be" };
+        const struct lease lease = lease_from_now(ttl_ms);
         struct session *const session =
-                start(sessions) ? session_new(sessions->registry, owner, ttl_ms, label) : NULL;
+                start(sessions) ? session_new(registry_take_number(sessions->registry), owner, &lease, label)
+                                : NULL;
         if (session == NULL)
                 return (struct result){ .kind = RESULT_QUOTA,
                         .detail = "the daemon has no memory or no thread left for this" };
-        *sessions->end = session;
-        sessions->end = &session->next;
-        pthread_cond_signal(&sessions->changed);
+        append(sessions, session);
         *out = session_reference(session);
         return DONE;
+}
+
+bool sessions_restore(struct sessions *sessions, struct account *owner, const struct stored_session *stored)
+{
+        LOCK_SCOPE(&sessions->lock);
+        const struct lease lease = {
+                .ttl_ms = stored->ttl_ms, .deadline_ns = stored->deadline_ns, .expires = stored->expires
+        };
+        struct session *const session =
+                start(sessions) ? session_new(stored->number, owner, &lease, stored->label) : NULL;
+        if (session != NULL)
+                append(sessions, session);
+        return session != NULL;
 }
 
 struct session *sessions_find(struct sessions *sessions, uint64_t number)
@@ -263,7 +307,7 @@ bool session_renew(struct sessions *sessions, struct session *session, int64_t t
                 listed = listed->next;
         if (listed == NULL)
                 return false;
-        session->lease = lease_from_now(ttl_ms > 0 ? ttl_ms : session->lease.ttl_ms);
+        set_lease(session, lease_from_now(ttl_ms > 0 ? ttl_ms : session->lease.ttl_ms));
         pthread_cond_signal(&sessions->changed);
         return true;
 }

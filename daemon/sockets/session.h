@@ -19,7 +19,8 @@ struct session {
         /* Constant. */
         uint64_t number;
         char label[LABEL_SIZE];
-        struct account *owner; /* NULL: nobody in particular */
+        struct account *owner;         /* NULL: nobody in particular */
+        struct stored_session *stored; /* its slot in the stored memory */
 
         _Atomic unsigned references;
         _Atomic size_t sockets; /* published ones */
@@ -54,6 +55,10 @@ void sessions_free(struct sessions *sessions);
 /* Makes a session; *out is a reference. RESULT_QUOTA when the owner has too many. */
 struct result sessions_add(struct sessions *sessions, struct account *owner, int64_t ttl_ms,
         const char *label, struct session **out);
+
+/* Goes on with a session of an earlier process, whose time may be over by now. Those come in order, before
+ * any other. False without memory. */
+bool sessions_restore(struct sessions *sessions, struct account *owner, const struct stored_session *stored);
 
 /* A reference, or NULL when there is no such session (any more). */
 struct session *sessions_find(struct sessions *sessions, uint64_t number);

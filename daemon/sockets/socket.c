@@ -50,17 +50,76 @@ struct socket *socket_reference(struct socket *socket)
 }
 
 /* seccomp: getsockopt */
-void socket_store(struct socket *socket)
+uint64_t socket_cookie(int fd)
+{
+        uint64_t cookie = 0;
+        return getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &(socklen_t){ sizeof cookie }) == 0 ? cookie
+                                                                                                  : 0;
+}
+
+static int int_option(int fd, int option)
+{
+        int value = 0;
+        return getsockopt(fd, SOL_SOCKET, option, &value, &(socklen_t){ sizeof value }) == 0 ? value : 0;
+}
+
+/* What is known of it without its descriptor. */
+static void store_facts(const struct socket *socket)
 {
         struct stored_socket *const stored = socket->stored;
-        socklen_t size = sizeof stored->cookie;
-        getsockopt(socket->fd, SOL_SOCKET, SO_COOKIE, &stored->cookie, &size);
-        stored->fd = socket->fd;
         stored->parent = socket->parent;
         stored->session = socket->session == NULL ? 0 : socket->session->number;
         snprintf(stored->owner, sizeof stored->owner, "%s", socket->owner == NULL ? "" : socket->owner->name);
         snprintf(stored->netns, sizeof stored->netns, "%s", socket->netns == NULL ? "" : socket->netns);
+}
+
+void socket_store(struct socket *socket)
+{
+        struct stored_socket *const stored = socket->stored;
+        stored->cookie = socket_cookie(socket->fd);
+        stored->fd = socket->fd;
+        store_facts(socket);
         stored->number = socket->number;
+}
+
+struct socket *socket_expect(const struct socket *listener)
+{
+        struct socket *const socket = socket_new(-1, listener->family, listener->type, listener->protocol);
+        if (socket == NULL)
+                return NULL;
+        socket->parent = listener->number;
+        socket->netns = listener->netns == NULL ? NULL : strdup(listener->netns);
+        if (listener->netns == NULL || socket->netns != NULL)
+                return socket;
+        socket_release(socket);
+        return NULL;
+}
+
+/* seccomp: accept4 */
+bool socket_accept(
+        struct socket *socket, const struct socket *listener, const char *policy, struct address *peer)
+{
+        struct stored_socket *const stored = socket->stored;
+        store_facts(socket);
+        snprintf(stored->policy, sizeof stored->policy, "%s", policy);
+        stored->peer_size = sizeof stored->peer;
+        stored->number = STORED_COMING;
+        socket_unblock(listener);
+        socket->fd = accept4(listener->fd, (struct sockaddr *)&stored->peer, &stored->peer_size,
+                SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (socket->fd < 0) {
+                stored->number = 0;
+                return false;
+        }
+        socket->protocol = int_option(socket->fd, SO_PROTOCOL);
+        *peer = (struct address){ .storage = stored->peer, .size = stored->peer_size };
+        return true;
+}
+
+void socket_turn_away(struct socket *socket)
+{
+        connection_reset(take_fd(&socket->fd));
+        socket->stored->number = 0;
 }
 
 /* A positive SO_LINGER only makes close(2) wait, even on a non-blocking socket; on the wire it changes
@@ -111,8 +170,10 @@ void socket_release(struct socket *socket)
 {
         if (socket == NULL || atomic_fetch_sub_explicit(&socket->references, 1, memory_order_acq_rel) != 1)
                 return;
-        set_linger(socket->fd, false);
-        close(socket->fd);
+        if (socket->fd >= 0) {
+                set_linger(socket->fd, false);
+                close(socket->fd);
+        }
         for (int direction = 0; direction < DIRECTION_COUNT; direction++)
                 pthread_mutex_destroy(&socket->lanes[direction].lock);
         account_give_back(socket->owner, RESOURCE_BYTES, socket->unread.capacity);
@@ -181,13 +242,6 @@ static int read_tcp_state(const struct socket *socket)
         return getsockopt(socket->fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 ? info.tcpi_state : 0;
 }
 
-static int read_int_option(int fd, int option)
-{
-        int value = 0;
-        socklen_t size = sizeof value;
-        return getsockopt(fd, SOL_SOCKET, option, &value, &size) == 0 ? value : 0;
-}
-
 /* seccomp: ioctl */
 static uint64_t read_queue(int fd, unsigned long request)
 {
@@ -197,7 +251,7 @@ static uint64_t read_queue(int fd, unsigned long request)
 
 static const char *state_of(const struct socket *socket, const struct socket_status *status)
 {
-        if (read_int_option(socket->fd, SO_ACCEPTCONN) != 0)
+        if (int_option(socket->fd, SO_ACCEPTCONN) != 0)
                 return "listening";
         if (status->peer.given && (socket->family != AF_NETLINK || is_name(&status->peer, socket->type)))
                 return "connected";

@@ -67,8 +67,24 @@ struct socket *socket_new(int fd, int family, int type, int protocol);
 
 struct socket *socket_reference(struct socket *socket);
 
+/* By which the kernel knows the socket that a descriptor is, as long as there is one; 0: it is none. */
+uint64_t socket_cookie(int fd);
+
 /* Notes in the stored memory what a later process is to know of the socket; live once its number is there. */
 void socket_store(struct socket *socket);
+
+/* A socket without a descriptor, for socket_accept(): its owner, session and so on are to be set before that.
+ * NULL without memory. */
+struct socket *socket_expect(const struct socket *listener);
+
+/* Accepts a listener's next connection; *peer is whose. A kill in the middle loses nothing: that the socket
+ * is coming stands in the stored memory before the call, so that who finds the connection knows what it is.
+ * `policy` is who judges the peer, beside the owner. False with errno set. */
+bool socket_accept(
+        struct socket *socket, const struct socket *listener, const char *policy, struct address *peer);
+
+/* Accepted, but not to be had: its peer sees a reset. The socket can be accepted into again. */
+void socket_turn_away(struct socket *socket);
 
 /* Closes what the descriptor stands for, with RST if so asked, once no new call can find the socket. Calls
  * under way then meet a descriptor that is no socket; its number stays theirs until the last reference goes.

@@ -288,6 +288,11 @@ const uint8_t *store_image_bytes(const struct store_image *image, uint64_t exten
         return image->base + begin;
 }
 
+uint64_t store_image_take_number(const struct store_image *image)
+{
+        return ++((struct header *)(void *)image->base)->last_number;
+}
+
 void store_continue(const struct store_image *image)
 {
         memcpy(store.header->prefix, image->header->prefix, STORE_PREFIX_SIZE);

@@ -50,5 +50,8 @@ void *store_image_next(const struct store_image *image, enum store_pool pool, co
 /* NULL: the extent is none of the image's. */
 const uint8_t *store_image_bytes(const struct store_image *image, uint64_t extent, size_t size);
 
+/* The next number of its ids, for what its own process could not number any more. */
+uint64_t store_image_take_number(const struct store_image *image);
+
 /* The ids go on from the image's. Before any socket is made. */
 void store_continue(const struct store_image *image);

@@ -2,6 +2,7 @@
  * of anything here, or of tally.h, gives STORED_VERSION its next number. */
 #pragma once
 
+#include <sys/socket.h>
 #include <time.h>
 
 #include "daemon/sockets/account.h"
@@ -9,6 +10,9 @@
 #include "daemon/sockets/tally.h"
 
 enum { STORED_VERSION = 1, LABEL_SIZE = 128 };
+
+/* The number of a socket that an accept(2) may have given, or may give yet; see socket_expect(). */
+#define STORED_COMING UINT64_MAX
 
 struct stored_socket {
         _Atomic uint64_t number;
@@ -24,6 +28,13 @@ struct stored_socket {
         _Atomic bool shared;         /* another process may have the descriptor too */
         _Atomic bool claimed;        /* a call has named its id */
         struct tally received, sent; /* what the kernel gave and took */
+
+        /* Of a coming socket: the kernel writes whose connection it took as the last part of accept(2),
+         * before anybody can see the descriptor; a size that is too large says that it has not. */
+        struct sockaddr_storage peer;
+        socklen_t peer_size;
+        char policy[POLICY_NAME_SIZE]; /* by which the peer is to be judged, with the owner's name */
+        bool unjudged;                 /* it was found after a kill, before that was done */
 };
 
 struct stored_session {

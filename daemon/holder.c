@@ -1,0 +1,175 @@
+/* holder.c: the process that has the daemon's descriptors too.
+ *
+ * It is cloned with CLONE_FILES: both have one and the same table. So a descriptor that the daemon closes is
+ * closed, the peer sees it, and its port is free; and one that it has when it is killed stays open. The
+ * holder does nothing but wait for that. Then it packs what is live in the stored memory into parcels, and
+ * hands them to the service manager with the memory, all in one message: either all of it is there for the
+ * next daemon, or nothing.
+ *
+ * Which set counts, when there are two:
+ * - The next daemon looks into the parcels, and leaves them as they are; it copies the memory. Killed in
+ * that, it leaves the store as it was: its holder is not in charge yet.
+ * - holder_take_charge() is the switch: one store into the memory that both processes share. From then on,
+ * its own holder hands over, and has the service manager forget the old set first.
+ * - Then the daemon has the old set forgotten itself, and serves only after that.
+ * A holder that is killed with its daemon, as by a SIGKILL to the whole control group, saves nothing. */
+#include "daemon/holder.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "daemon/keeper.h"
+#include "daemon/log.h"
+#include "daemon/seccomp.h"
+#include "daemon/sockets/cleanup.h"
+#include "daemon/sockets/restore.h"
+#include "daemon/systemd.h"
+
+/* The most descriptors that go with one message: SCM_MAX_FD. */
+enum { HANDED_MAX = 253 };
+
+/* Shared by the two processes. */
+static struct holding {
+        _Atomic bool in_charge;
+        char name[HOLDER_NAME_SIZE], superseded[HOLDER_NAME_SIZE];
+        int listeners[LIST_MAX + 1];
+        _Atomic int listener_count;
+} * holding;
+
+static bool keeps_listeners;
+
+static bool hand_over(const char *name, const int *fds, size_t count)
+{
+        char text[64 + HOLDER_NAME_SIZE];
+        snprintf(text, sizeof text, "FDSTORE=1\nFDNAME=%s\nFDPOLL=0", name);
+        const int told = sd_pid_notify_with_fds(0, 0, text, fds, (unsigned)count);
+        if (told <= 0)
+                log_write(LOG_LEVEL_ERROR, "%s: the service manager does not take it: %s", name,
+                        strerror(-told));
+        return told > 0;
+}
+
+/* The stored memory and the parcels of all that it knows. */
+static size_t pack(const struct store_image *image, int *fds)
+{
+        struct parcel_items list = { .count = 0 };
+        size_t count = 0, next = 0;
+        fds[count++] = store_fd();
+        bool good = restore_gather(image, &list);
+        while (good && next < list.count && count < HANDED_MAX) {
+                fds[count] = parcel_pack(&list, &next);
+                good = fds[count++] >= 0;
+        }
+        if (next < list.count)
+                log_write(LOG_LEVEL_ERROR, "%zu of %zu sockets cannot be handed over: %s", list.count - next,
+                        list.count, strerror(errno));
+        free(list.items);
+        return good ? count : count - 1;
+}
+
+static void hand_all_over(void)
+{
+        int fds[HANDED_MAX];
+        const char *reason;
+        struct store_image *const image = store_image_open(store_fd(), &reason);
+        if (holding->superseded[0] != '\0')
+                systemd_forget(holding->superseded);
+        if (holding->listener_count > 0) {
+                systemd_forget(HOLDER_LISTENERS);
+                hand_over(HOLDER_LISTENERS, holding->listeners, (size_t)holding->listener_count);
+        }
+        if (image != NULL)
+                hand_over(holding->name, fds, pack(image, fds));
+        else
+                log_write(LOG_LEVEL_ERROR, "the stored memory: %s", reason);
+        /* The service manager looks up who has sent what: the sender must still be there. */
+        systemd_settle();
+}
+
+/* In the holder. It ends without what a process does at its end: none of that is its own. seccomp: poll ppoll
+ */
+static _Noreturn void hold(pid_t daemon)
+{
+        sigset_t all;
+        sigfillset(&all);
+        sigprocmask(SIG_SETMASK, &all, NULL);
+        prctl(PR_SET_NAME, "holder");
+        const int process = (int)syscall(SYS_pidfd_open, daemon, 0);
+        struct pollfd end = { .fd = process, .events = POLLIN };
+        const bool is_alive = process >= 0 && getppid() == daemon;
+        if (!seccomp_install())
+                _exit(EXIT_FAILURE);
+        while (is_alive && poll(&end, 1, -1) != 1)
+                ;
+        if (holding->in_charge)
+                hand_all_over();
+        _exit(EXIT_SUCCESS);
+}
+
+static bool prepare(void)
+{
+        struct timespec now;
+        holding = mmap(NULL, sizeof *holding, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        if (holding == MAP_FAILED)
+                return false;
+        clock_gettime(CLOCK_REALTIME, &now);
+        snprintf(holding->name, sizeof holding->name, HOLDER_SET_PREFIX "%" PRIx64,
+                (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec);
+        return true;
+}
+
+void holder_start(void)
+{
+        const pid_t self = getpid();
+        if (getenv("NOTIFY_SOCKET") == NULL)
+                return;
+        /* Not fork(2), which copies the table. */
+        const long pid = prepare() ? syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL, NULL) : -1;
+        if (pid == 0)
+                hold(self);
+        keeps_listeners = pid > 0 && keeper_is_above();
+        if (pid > 0)
+                return;
+        log_write(LOG_LEVEL_ERROR, "nothing will outlive the daemon: %s", strerror(errno));
+        holding = NULL;
+}
+
+bool holder_exists(void)
+{
+        return holding != NULL;
+}
+
+bool holder_keeps_listeners(void)
+{
+        return keeps_listeners;
+}
+
+void holder_note_listeners(const struct listener *listeners, size_t count)
+{
+        if (!keeps_listeners)
+                return;
+        for (size_t i = 0; i < count; i++)
+                holding->listeners[i] = listeners[i].fd;
+        holding->listener_count = (int)count;
+}
+
+void holder_take_charge(const char *superseded)
+{
+        if (holding == NULL)
+                return;
+        snprintf(holding->superseded, sizeof holding->superseded, "%s", superseded);
+        holding->in_charge = true;
+}

@@ -1,0 +1,90 @@
+/* kept.c: a daemon under a keeper. */
+#include "tests/http/kept.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { BACK_DEADLINE_MS = 30000 };
+
+static void nap(void)
+{
+        nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+}
+
+static bool is_daemon(pid_t process)
+{
+        char path[64];
+        snprintf(path, sizeof path, "/proc/%d/comm", (int)process);
+        char *const name = file_read(path);
+        const bool is = name != NULL && strcmp(name, "sockwrightd\n") == 0;
+        free(name);
+        return is;
+}
+
+/* The holder is the keeper's child too, once the daemon has ended. */
+pid_t kept_daemon(const struct daemon *keeper)
+{
+        char path[64];
+        snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)keeper->pid, (int)keeper->pid);
+        char *const children = file_read(path);
+        pid_t found = 0;
+        char *at = children;
+        while (at != NULL && *at != '\0' && found == 0) {
+                const pid_t child = (pid_t)strtol(at, &at, 10);
+                at += strspn(at, " ");
+                if (child > 0 && is_daemon(child))
+                        found = child;
+        }
+        free(children);
+        return found;
+}
+
+/* What it prints at each start would fill the pipe. */
+static void drain(const struct daemon *keeper)
+{
+        char bytes[4096];
+        fcntl(keeper->output, F_SETFL, O_NONBLOCK);
+        while (read(keeper->output, bytes, sizeof bytes) > 0)
+                ;
+}
+
+pid_t kept_await(const struct daemon *keeper, pid_t before)
+{
+        const int64_t deadline = milliseconds() + BACK_DEADLINE_MS;
+        for (;;) {
+                const pid_t now = kept_daemon(keeper);
+                drain(keeper);
+                if (now != 0 && now != before)
+                        return now;
+                if (milliseconds() > deadline)
+                        fail_msg("no daemon is there after %d ms", BACK_DEADLINE_MS);
+                nap();
+        }
+}
+
+void kept_await_ready(struct stage *stage)
+{
+        const int64_t deadline = milliseconds() + BACK_DEADLINE_MS;
+        for (int status = 0; status != 200;) {
+                struct reply *const reply =
+                        exchange(stage->client, &(struct request){ .method = "GET", .path = "/readyz" });
+                status = reply->status;
+                if (status != 200 && milliseconds() > deadline)
+                        fail_msg("not back after %d ms: %d %s", BACK_DEADLINE_MS, status, reply->trouble);
+                reply_free(reply);
+        }
+}
+
+void kept_end(struct stage *stage, int signal)
+{
+        const pid_t before = kept_daemon(stage->daemon);
+        assert_int_not_equal(before, 0);
+        assert_return_code(kill(before, signal), errno);
+        kept_await(stage->daemon, before);
+        kept_await_ready(stage);
+}

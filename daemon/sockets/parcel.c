@@ -42,7 +42,7 @@ static bool send_sheet(int fd, const struct parcel_item *items, size_t count)
                 .msg_iovlen = 1,
                 .msg_control = sheet.control,
                 .msg_controllen = CMSG_SPACE(count * sizeof(int)) };
-        struct cmsghdr *const header = CMSG_FIRSTHDR(&message);
+        struct cmsghdr *const header = (struct cmsghdr *)(void *)sheet.control;
         header->cmsg_level = SOL_SOCKET;
         header->cmsg_type = SCM_RIGHTS;
         header->cmsg_len = CMSG_LEN(count * sizeof(int));

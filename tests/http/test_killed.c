@@ -122,7 +122,7 @@ static void *call_in(void *context)
                 if (send(caller->fd, &caller->port, sizeof caller->port, 0) != sizeof caller->port)
                         snprintf(work->complaint, sizeof work->complaint, "send: %s", strerror(errno));
                 caller_count++;
-                nap_us(1000);
+                nap_us(4000);
         }
         return NULL;
 }

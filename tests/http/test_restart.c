@@ -223,7 +223,7 @@ static void play_garbage(struct stage *stage, const void *row)
         if (garbage->with_descriptor) {
                 message.msg_control = control;
                 message.msg_controllen = sizeof control;
-                struct cmsghdr *const header = CMSG_FIRSTHDR(&message);
+                struct cmsghdr *const header = (struct cmsghdr *)(void *)control;
                 *header = (struct cmsghdr){
                         .cmsg_len = CMSG_LEN(sizeof fd), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS
                 };

@@ -128,10 +128,33 @@ get /v1/if_nameindex | grep -q '"lo"' || fail "no interfaces"
 get "/v1/getaddrinfo?host=localhost&service=80" | grep -q 127.0.0.1 || fail "no names"
 ok "sockets, interfaces and names work inside its walls"
 
-# restarted WHY COMMAND... : has another process after the command, and serves.
+# What is owned: sockets with all that is said of them, and sessions.
+owned() {
+        for list in sockets sessions; do
+                get "/v1/$list" | sed 's/,"duration_us":[0-9]*//' || fail "no list of $list"
+        done
+}
+act() {
+        inside curl --silent --show-error --max-time 20 --unix-socket /run/sockwright/sockwright.sock --json "$3" \
+                "http://localhost/v1/sockets/$1/$2"
+}
+make() {
+        call "$1" | sed -n 's/.*"id":"\([^"]*\)".*/\1/p'
+}
+session=$(inside curl --silent --max-time 20 --unix-socket /run/sockwright/sockwright.sock --json '{"ttl_ms":3600000}' \
+        http://localhost/v1/sessions | sed -n 's/.*"id":"\([^"]*\)".*/\1/p')
+listener=$(make "{\"bind\":\"127.0.0.1:4000\",\"listen\":{\"backlog\":8},\"label\":\"kept\",\"session\":\"$session\"}")
+client=$(make '{"connect":"127.0.0.1:4000","options":[{"level":"IPPROTO_TCP","option":"TCP_NODELAY","value":true}]}')
+accepted=$(act "$listener" accept '{}' | sed -n 's/.*"id":"\([^"]*\)".*/\1/p')
+pending=$(make '{"connect":"127.0.0.1:4000"}')
+act "$client" send '{"text":"unread"}' >/dev/null
+[ -n "$session" ] && [ -n "$accepted" ] && [ -n "$pending" ] || fail "no sockets to be kept"
+
+# restarted WHY COMMAND... : has another process after the command, and serves, with all that was owned.
 restarted() {
         why=$1
         shift
+        had=$(owned)
         before=$(property MainPID)
         "$@" || fail "$*"
         is_other() {
@@ -140,13 +163,26 @@ restarted() {
         }
         wait_for is_other || fail "$why: not restarted"
         get /readyz >/dev/null || fail "$why: does not serve again"
-        ok "restarted when $why"
+        has=$(owned)
+        [ "$has" = "$had" ] || fail "$why: $had is $has"
+        ok "restarted when $why, with all that was owned"
 }
 kill_main() {
         inside kill "-$1" "$(property MainPID)"
 }
 restarted "killed" kill_main KILL
 restarted "stopped, by the watchdog" kill_main STOP
+restarted "told to end" kill_main TERM
+restarted "restarted" inside systemctl restart sockwrightd.service
+restarted "upgraded" inside dpkg --force-unsafe-io --install /sockwright.deb
+for _ in 1 2 3 4 5 6 7 8; do
+        restarted "killed again" kill_main KILL
+done
+act "$accepted" recv '{"size":100}' | grep -q '"size":6' || fail "unread bytes are lost"
+act "$listener" accept '{"timeout_ms":5000}' | grep -q '"state":"connected"' || fail "a pending connection is lost"
+act "$client" getsockopt '{"level":"IPPROTO_TCP","option":"TCP_NODELAY"}' | grep -q '"value":true' || fail "an option is lost"
+[ "$(property NFileDescriptorStore)" = 0 ] || fail "the store still has $(property NFileDescriptorStore) descriptors"
+ok "connections, bytes, options and what is pending live on"
 [ "$(inside cat $token_file)" = "$token" ] || fail "the token has changed"
 
 before=$(property MainPID)
@@ -176,6 +212,10 @@ inside systemctl daemon-reload && inside systemctl restart sockwrightd.service |
 call '{"netns":"lab"}' | grep -q '"netns":"lab"' || fail "no network namespace with the drop-in: $(call '{"netns":"lab"}')"
 ok "drop-ins give what they say"
 
+[ -n "$(get /v1/sockets | grep "$listener")" ] || fail "the listener is gone"
+inside systemctl stop sockwrightd.service || fail "systemctl stop"
+get /v1/sockets | grep -q '"sockets":\[\]' || fail "what is stopped is not let go of"
+ok "stopping lets go of all"
 inside systemctl stop sockwrightd.service sockwrightd.socket || fail "systemctl stop"
 [ "$(property Result)" = success ] && [ "$(property ExecMainStatus)" = 0 ] || fail "it stopped with $(property Result)"
 inside test ! -e /run/sockwright/sockwright.sock || fail "its unix socket is still there"

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "api/call.h"
+#include "api/place.h"
 #include "api/print.h"
 #include "daemon/sockets/interface.h"
 
@@ -207,11 +208,12 @@ const char *call_errno_name(const struct call *call)
 /* Where the socket stands, for a call that named a position which is not there; or NULL. */
 static json_t *position_members(const struct call *call)
 {
-        if (call->result.kind != RESULT_AHEAD)
+        const enum result_kind kind = call->result.kind;
+        if (kind != RESULT_AHEAD && kind != RESULT_GONE && kind != RESULT_FULL)
                 return NULL;
-        const enum direction direction =
-                call->operation->turn == TURN_SEND ? DIRECTION_SEND : DIRECTION_RECEIVE;
-        return json_pack("{s:I}", "next", (json_int_t)socket_position(call->socket, direction));
+        if (call->operation->turn == TURN_SEND)
+                return json_pack("{s:I}", "next", (json_int_t)socket_position(call->socket, DIRECTION_SEND));
+        return place_members(call->socket);
 }
 
 bool call_reply(struct call *call, struct call_reply *out)

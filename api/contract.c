@@ -128,6 +128,10 @@ static const char outcome_properties[] =
         "\"description\":\"Of a recv with frame: the message that the end of the stream cut off.\"},"
         "\"messages\":{\"type\":\"integer\",\"minimum\":0,"
         "\"description\":\"How many messages the kernel had taken before.\"},"
+        "\"offset\":{\"type\":\"integer\",\"minimum\":0,"
+        "\"description\":\"The position of what is said of here.\"},"
+        "\"next\":{\"type\":\"integer\",\"minimum\":0,"
+        "\"description\":\"The position where the socket stands, or to go on at.\"},"
         "\"duration_us\":{\"type\":\"integer\",\"minimum\":0,"
         "\"description\":\"How long the call took, in microseconds.\"}}";
 
@@ -137,9 +141,7 @@ static const char problem_properties[] =
         "\"description\":\"The parameter at fault, such as options[2].level.\"},"
         "\"rule\":{\"type\":\"string\",\"description\":\"The rule of the policy that denies it.\"},"
         "\"base\":{\"type\":\"integer\",\"minimum\":0,"
-        "\"description\":\"The first position that is still kept.\"},"
-        "\"next\":{\"type\":\"integer\",\"minimum\":0,"
-        "\"description\":\"The position where the socket stands.\"}}";
+        "\"description\":\"The first position that is still kept.\"}}";
 
 static const char timed_schema[] =
         "{\"type\":\"object\",\"description\":\"What every reply of a call carries.\","
@@ -180,7 +182,7 @@ static json_t *problem_example(enum problem_kind kind)
         }
         if (kind == PROBLEM_DENIED)
                 problem.extra = json_pack("{ss}", "rule", "control");
-        if (kind == PROBLEM_POSITION_AHEAD || kind == PROBLEM_POSITION_GONE)
+        if (kind == PROBLEM_POSITION_AHEAD || kind == PROBLEM_POSITION_GONE || kind == PROBLEM_ACK_REQUIRED)
                 problem.extra = json_pack("{si, si}", "base", 4096, "next", 65536);
         json_t *const json = problem_to_json(&problem);
         json_decref(problem.extra);

@@ -89,6 +89,11 @@ static bool takes_position(const struct operation *operation)
         return fields_find(operation->request, "offset") != NULL;
 }
 
+static bool acknowledges(const struct operation *operation)
+{
+        return fields_find(operation->request, "ack") != NULL;
+}
+
 static const struct rule rules[] = {
         { .problem = PROBLEM_UNSOUND_REQUEST, .applies = is_any },
         { .problem = PROBLEM_UNAUTHORIZED, .applies = operation_is_private },
@@ -96,10 +101,12 @@ static const struct rule rules[] = {
         { .problem = PROBLEM_UNKNOWN_SOCKET, .applies = names_socket },
         { .problem = PROBLEM_UNKNOWN_SESSION, .applies = names_session },
         { .problem = PROBLEM_POSITION_AHEAD, .applies = takes_position },
+        { .problem = PROBLEM_POSITION_GONE, .applies = acknowledges },
         { .problem = PROBLEM_TOO_LARGE, .applies = has_body },
         { .problem = PROBLEM_UNSUPPORTED_MEDIA, .applies = has_body },
         { .problem = PROBLEM_ERRNO, .applies = refuses },
         { .problem = PROBLEM_QUOTA, .applies = makes_sockets },
+        { .problem = PROBLEM_ACK_REQUIRED, .applies = acknowledges },
         { .problem = PROBLEM_SHUTTING_DOWN, .applies = shuts_down },
 };
 

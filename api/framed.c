@@ -78,9 +78,11 @@ struct result framed_reply(struct call *call, const struct goal *goal, struct re
 {
         if (result.kind != RESULT_DONE)
                 return refuse(call, goal, result, receipt, reply);
-        *reply = (struct received){
-                .size = receipt->length, .eof = receipt->eof, .complete = receipt->complete
-        };
+        *reply = (struct received){ .size = receipt->length,
+                .offset = receipt->offset,
+                .next = receipt->next,
+                .eof = receipt->eof,
+                .complete = receipt->complete };
         call_keep(call, receipt->size);
         if (call->raw_reply) {
                 reply->data =

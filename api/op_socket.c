@@ -26,6 +26,11 @@ static const int TYPE_FLAGS = SOCK_NONBLOCK | SOCK_CLOEXEC;
                 .example = "\"server\"")
 #define SESSION_FIELD(type)                                                                                  \
         FIELD(type, session, "The session that it is made in, by id: it is closed when that ends.")
+#define RETAIN_FIELD(type, ...)                                                                              \
+        FIELD(type, retain,                                                                                  \
+                "Keep up to so many bytes of what is received until `ack` of a recv says that they need "    \
+                "not "                                                                                       \
+                "be; less than 4096 is taken as that. 0: none. " __VA_ARGS__)
 #define FAMILY_HELP "AF_INET, AF_INET6, AF_UNIX, AF_PACKET, AF_VSOCK, AF_NETLINK, or any other by number."
 #define TYPE_HELP "SOCK_STREAM, SOCK_DGRAM, SOCK_RAW, SOCK_RDM, SOCK_SEQPACKET."
 
@@ -49,6 +54,8 @@ static const struct field socket_create_request_rows[] = {
                 "Needs "
                 "CAP_SYS_ADMIN. Absent: the daemon's own.",
                 .schema = "{\"type\":[\"string\",\"integer\"]}", .example = "\"client\""),
+        RETAIN_FIELD(struct socket_create_request, "A listener's goes to the sockets that it accepts.",
+                .max = RETAIN_MOST, .example = "65536"),
 };
 const struct fields socket_create_request_fields =
         FIELDS(struct socket_create_request, socket_create_request_rows);
@@ -62,6 +69,8 @@ static const struct field socketpair_create_request_rows[] = {
                 .names = &protocol_names),
         LABEL_FIELD(struct socketpair_create_request),
         SESSION_FIELD(struct socketpair_create_request),
+        RETAIN_FIELD(
+                struct socketpair_create_request, "Each of the two.", .max = RETAIN_MOST, .example = "65536"),
 };
 const struct fields socketpair_create_request_fields =
         FIELDS(struct socketpair_create_request, socketpair_create_request_rows);
@@ -102,7 +111,11 @@ static const struct field socket_listen_request_rows[] = {
 const struct fields socket_listen_request_fields =
         FIELDS(struct socket_listen_request, socket_listen_request_rows);
 
-static const struct field socket_accept_request_rows[] = { LABEL_FIELD(struct socket_accept_request) };
+static const struct field socket_accept_request_rows[] = {
+        LABEL_FIELD(struct socket_accept_request),
+        RETAIN_FIELD(struct socket_accept_request, "Absent: what the listener was made with.",
+                .max = RETAIN_MOST, .fallback = -1, .example = "65536"),
+};
 const struct fields socket_accept_request_fields =
         FIELDS(struct socket_accept_request, socket_accept_request_rows);
 
@@ -166,24 +179,28 @@ static int int_option(int fd, int option, int otherwise)
 }
 
 /* Whose it is, and what it is called. What a listener gives belongs to its session. */
-static void describe(const struct call *call, struct socket *socket, const struct text *label)
+static void describe(
+        const struct call *call, struct socket *socket, const struct text *label, uint64_t retain)
 {
         struct session *const session = call->socket == NULL ? call->session : call->socket->session;
         socket->owner = call->caller.account;
         socket->session = session == NULL ? NULL : session_reference(session);
         if (label->bytes != NULL)
                 snprintf(socket->stored->label, sizeof socket->stored->label, "%s", label->bytes);
+        /* It has kept nothing yet, so there is nothing that could fail. */
+        inbox_retain(socket, retain);
 }
 
 /* A socket of a fresh descriptor, which it takes over; the reservation stays the caller's. */
-static struct socket *adopt(const struct call *call, int *fd, const char *netns, const struct text *label)
+static struct socket *adopt(
+        const struct call *call, int *fd, const char *netns, const struct text *label, uint64_t retain)
 {
         struct socket *const socket = socket_new(*fd, int_option(*fd, SO_DOMAIN, AF_UNSPEC),
                 int_option(*fd, SO_TYPE, 0), int_option(*fd, SO_PROTOCOL, 0));
         if (socket == NULL)
                 return NULL;
         take_fd(fd);
-        describe(call, socket, label);
+        describe(call, socket, label, retain);
         if (netns == NULL || netns[0] == '\0')
                 return socket;
         socket->netns = strdup(netns);
@@ -233,7 +250,7 @@ static struct result make(struct call *call, const struct socket_create_request 
         TRY(guarded_open(call, netns, family, request->type | TYPE_FLAGS, request->protocol, &fd));
         INTERFACES_OF(netns[0] == '\0' ? -1 : fd);
         TRY(prepare(call, request, fd));
-        call->socket = adopt(call, &fd, netns, &request->label);
+        call->socket = adopt(call, &fd, netns, &request->label, request->retain);
         return call->socket == NULL ? refused("malloc", ENOMEM) : DONE;
 }
 
@@ -267,8 +284,8 @@ struct result run_socketpair_create(
                 socketpair(request->family, request->type | TYPE_FLAGS, request->protocol, fds)));
         fd_auto int one_fd = fds[0];
         fd_auto int other_fd = fds[1];
-        struct socket *one socket_auto = adopt(call, &one_fd, NULL, &request->label);
-        struct socket *other socket_auto = adopt(call, &other_fd, NULL, &request->label);
+        struct socket *one socket_auto = adopt(call, &one_fd, NULL, &request->label, request->retain);
+        struct socket *other socket_auto = adopt(call, &other_fd, NULL, &request->label, request->retain);
         if (one == NULL || other == NULL)
                 return refused("malloc", ENOMEM);
         if (call->expect != NULL)
@@ -387,9 +404,11 @@ struct result run_socket_accept(
         struct call *call, const struct socket_accept_request *request, struct socket_object *reply)
 {
         TRY(registry_reserve(call->service->registry, call->caller.account, 1));
+        const uint64_t retain =
+                request->retain == UINT64_MAX ? call->socket->stored->inbox.retain : request->retain;
         struct socket *socket socket_auto = socket_expect(call->socket);
         if (socket != NULL)
-                describe(call, socket, &request->label);
+                describe(call, socket, &request->label, retain);
         const struct result accepted =
                 socket == NULL ? refused("accept", ENOMEM) : guarded_accept(call, call->socket, socket);
         if (accepted.kind != RESULT_DONE) {

@@ -4,6 +4,7 @@
 
 #include "api/framed.h"
 #include "api/guarded.h"
+#include "api/place.h"
 #include "api/record.h"
 #include "daemon/sockets/message.h"
 #include "daemon/sockets/receive.h"
@@ -71,6 +72,7 @@ static const struct field socket_recv_request_rows[] = {
         FIELD(struct socket_recv_request, frame,
                 "Receive whole messages, which the stream is cut into in this way, and take nothing behind "
                 "them. A message that the end of the stream cuts off is refused with EBADMSG."),
+        PLACE_FIELDS(struct socket_recv_request),
 };
 const struct fields socket_recv_request_fields = FIELDS(struct socket_recv_request, socket_recv_request_rows);
 
@@ -90,6 +92,7 @@ static const struct field received_rows[] = {
                 "What recv(2) returned: the number of bytes, or with MSG_TRUNC the length of the whole "
                 "datagram.",
                 .example = "6"),
+        PLACED_FIELDS(struct received),
         FIELD(struct received, eof, "The peer sends no more."),
         FIELD(struct received, complete, "What `until` asks for was reached; true without it.",
                 .example = "true"),
@@ -107,6 +110,7 @@ static const struct field socket_recvfrom_request_rows[] = {
         FIELD(struct socket_recvfrom_request, size, "The most bytes to receive.", .min = 0,
                 .max = MESSAGE_MAX_SIZE, .fallback = RECEIVE_DEFAULT_SIZE, .example = "4096"),
         FIELD(struct socket_recvfrom_request, flags, FLAGS_HELP, .names = &message_flag_names, .flags = true),
+        PLACE_FIELDS(struct socket_recvfrom_request),
 };
 const struct fields socket_recvfrom_request_fields =
         FIELDS(struct socket_recvfrom_request, socket_recvfrom_request_rows);
@@ -114,6 +118,7 @@ const struct fields socket_recvfrom_request_fields =
 static const struct field received_from_rows[] = {
         FIELD(struct received_from, data, "What was received.", .example = "\"aGVsbG8K\""),
         FIELD(struct received_from, size, "What recvfrom(2) returned.", .example = "6"),
+        PLACED_FIELDS(struct received_from),
         FIELD(struct received_from, address, "The sender; null where the kernel gives none.",
                 .nullable = true, .example = "{\"family\":\"AF_INET\",\"host\":\"127.0.0.1\",\"port\":5353}"),
         FIELD(struct received_from, truncated, "The datagram was longer than `size`; its rest is lost."),
@@ -220,6 +225,7 @@ static struct goal *goal_of(struct call *call, const struct socket_recv_request 
                 return NULL;
         goal->limit = request->size == UINT64_MAX ? UNTIL_DEFAULT_LIMIT : (size_t)request->size;
         goal->frame = request->frame.frame;
+        goal->offset = request->offset;
         if (goal->frame != NULL) {
                 goal->limit = goal->frame->max > UNTIL_DEFAULT_LIMIT ? goal->frame->max : UNTIL_DEFAULT_LIMIT;
         } else if (request->until.delimiter.given) {
@@ -272,8 +278,10 @@ struct result run_socket_recv(
 {
         struct receipt receipt = { 0 };
         TRY(call_room(call));
-        if (gathers(call, request)) {
+        if (gathers(call, request))
                 TRY(check_gathering(call, request));
+        TRY(call_place(call, request->offset, request->ack, request->flags));
+        if (gathers(call, request)) {
                 struct goal *const goal = goal_of(call, request);
                 if (goal == NULL)
                         return refused("recv", ENOMEM);
@@ -285,9 +293,11 @@ struct result run_socket_recv(
         } else {
                 const size_t size =
                         request->size == UINT64_MAX ? RECEIVE_DEFAULT_SIZE : (size_t)request->size;
-                TRY(receive_once(call->socket, size, request->flags, &receipt));
+                TRY(receive_at(call->socket, request->offset, size, request->flags, &receipt));
         }
         *reply = (struct received){ .size = receipt.length,
+                .offset = receipt.offset,
+                .next = receipt.next,
                 .eof = receipt.eof,
                 .complete = receipt.complete,
                 .truncated = receipt.truncated };
@@ -299,14 +309,17 @@ struct result run_socket_recvfrom(
 {
         struct receipt receipt = { 0 };
         TRY(call_room(call));
-        struct result received = receive_once(call->socket, (size_t)request->size, request->flags, &receipt);
-        if (received.kind != RESULT_DONE) {
+        TRY(call_place(call, request->offset, request->ack, request->flags));
+        struct result received =
+                receive_at(call->socket, request->offset, (size_t)request->size, request->flags, &receipt);
+        if (received.kind == RESULT_REFUSED || received.kind == RESULT_WAIT)
                 received.call = "recvfrom";
-                return received;
-        }
-        *reply = (struct received_from){
-                .size = receipt.length, .address = receipt.address, .truncated = receipt.truncated
-        };
+        TRY(received);
+        *reply = (struct received_from){ .size = receipt.length,
+                .offset = receipt.offset,
+                .next = receipt.next,
+                .address = receipt.address,
+                .truncated = receipt.truncated };
         return keep_receipt(call, &receipt, &reply->data) ? DONE : refused("recvfrom", ENOMEM);
 }
 
@@ -325,6 +338,9 @@ bool call_streams_out(const struct call *call)
                 call->expect != NULL || call->socket->type != SOCK_STREAM)
                 return false;
         const struct socket_recv_request *const request = call->request;
+        /* What is retained is given whole, or not at all. */
+        if (inbox_retains(call->socket) || request->offset != POSITION_NONE || request->ack != POSITION_NONE)
+                return false;
         return request->until.given && request->size == UINT64_MAX &&
                (request->flags & FLAGS_WITHOUT_UNTIL) == 0 &&
                (request->until.eof || request->until.bytes > UNTIL_DEFAULT_LIMIT);

@@ -93,6 +93,12 @@ const struct problem_row problem_rows[PROBLEM_COUNT] = {
                 .help = "A limit is reached, of the caller's or of the daemon as a whole: sockets, parked "
                         "calls, bytes "
                         "or requests per second, which Retry-After goes with." },
+        [PROBLEM_ACK_REQUIRED] = { .status = 429,
+                .type = "ack-required",
+                .title = "Acknowledgement required",
+                .response = "AckRequired",
+                .help = "The socket keeps as much as `retain` allows, from base to next, and the kernel is "
+                        "not asked for more until `ack` says what need not be kept." },
         [PROBLEM_SHUTTING_DOWN] = { .status = 503,
                 .type = "shutting-down",
                 .title = "Shutting down",
@@ -110,6 +116,7 @@ static const struct {
         [RESULT_UNKNOWN] = { PROBLEM_UNKNOWN_SOCKET, "there is no such socket" },
         [RESULT_GONE] = { PROBLEM_POSITION_GONE, "what stood there is not kept any more" },
         [RESULT_AHEAD] = { PROBLEM_POSITION_AHEAD, "what stands before it was not sent or received yet" },
+        [RESULT_FULL] = { PROBLEM_ACK_REQUIRED, "as much is kept as may be" },
         [RESULT_DENIED] = { PROBLEM_DENIED, "the policy does not allow it" },
         [RESULT_QUOTA] = { PROBLEM_QUOTA, "a limit of the daemon is reached" },
         [RESULT_UNEXPECTED] = { PROBLEM_UNEXPECTED_OUTCOME, "the call succeeded" },

@@ -21,6 +21,7 @@ enum problem_kind {
         PROBLEM_TOO_LARGE,          /* 413 */
         PROBLEM_UNSUPPORTED_MEDIA,  /* 415 */
         PROBLEM_QUOTA,              /* 429 */
+        PROBLEM_ACK_REQUIRED,       /* 429 */
         PROBLEM_SHUTTING_DOWN,      /* 503 */
         PROBLEM_COUNT,
 };

@@ -14,6 +14,7 @@ struct socket_create_request {
         struct address connect;
         struct text label, session;
         struct value netns;
+        uint64_t retain;
 };
 struct socket_list_request {
         struct text state;
@@ -25,6 +26,7 @@ struct socket_list_request {
 struct socketpair_create_request {
         int family, type, protocol;
         struct text label, session;
+        uint64_t retain;
 };
 struct socket_delete_request {
         bool reset;
@@ -37,6 +39,7 @@ struct socket_listen_request {
 };
 struct socket_accept_request {
         struct text label;
+        uint64_t retain; /* UINT64_MAX: not given */
 };
 struct socket_connect_request {
         struct address address;
@@ -60,6 +63,7 @@ struct socket_recv_request {
         int flags;
         struct until until;
         struct framing frame;
+        uint64_t offset, ack; /* UINT64_MAX: not given, as in the two below */
 };
 struct socket_sendto_request {
         struct payload data;
@@ -70,6 +74,7 @@ struct socket_sendto_request {
 struct socket_recvfrom_request {
         uint64_t size;
         int flags;
+        uint64_t offset, ack;
 };
 struct socket_sendmsg_request {
         struct value buffers;
@@ -83,6 +88,7 @@ struct socket_recvmsg_request {
         struct value sizes;
         int flags;
         int count, ancillary_size;
+        uint64_t offset, ack;
 };
 struct socket_setsockopt_request {
         int level;
@@ -218,6 +224,8 @@ struct socket_object {
         uint64_t receive_queue, send_queue, received_bytes, sent_bytes;
         int parked;
         bool at_mark, unclaimed;
+        uint64_t retain;
+        struct value base, received_messages, sent_messages;
 };
 struct socket_page {
         struct value sockets;
@@ -244,13 +252,13 @@ struct sent {
 };
 struct received {
         struct payload data;
-        uint64_t size;
+        uint64_t size, offset, next;
         bool eof, complete, truncated;
         struct value messages, incomplete;
 };
 struct received_from {
         struct payload data;
-        uint64_t size;
+        uint64_t size, offset, next;
         struct address address;
         bool truncated;
 };

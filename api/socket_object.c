@@ -4,6 +4,8 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#define COUNT_OR_NULL "{\"type\":[\"integer\",\"null\"],\"minimum\":0}"
+
 static const struct field socket_object_rows[] = {
         FIELD(struct socket_object, id, "Its id; never used again.", .example = "\"0q8k3zt-1\""),
         FIELD(struct socket_object, family, "SO_DOMAIN.", .names = &family_names, .example = "\"AF_INET\""),
@@ -47,6 +49,14 @@ static const struct field socket_object_rows[] = {
                 "True, else left out: no call has named its id yet; perhaps nobody got the reply that it was "
                 "made with.",
                 .optional = true),
+        FIELD(struct socket_object, retain, "How many bytes it keeps until they are acknowledged; 0: none."),
+        FIELD(struct socket_object, base, "The first position that it still keeps; null when it keeps none.",
+                .nullable = true, .schema = COUNT_OR_NULL, .example = "null"),
+        FIELD(struct socket_object, received_messages,
+                "Messages taken from the kernel so far; null for a stream.", .nullable = true,
+                .schema = COUNT_OR_NULL, .example = "null"),
+        FIELD(struct socket_object, sent_messages, "Messages that the kernel took so far; null for a stream.",
+                .nullable = true, .schema = COUNT_OR_NULL, .example = "null"),
 };
 const struct fields socket_object_fields =
         FIELDS(struct socket_object, socket_object_rows, .title = "Socket");
@@ -88,7 +98,14 @@ void socket_describe(struct call *call, struct socket *socket, struct socket_obj
                 .parked = (int)status.parked,
                 .at_mark = status.at_mark,
                 .unclaimed = !stored->claimed,
+                .retain = stored->inbox.retain,
         };
+        if (stored->inbox.retain > 0)
+                out->base.json = json_integer((json_int_t)inbox_base(socket));
+        if (socket_has_boundaries(socket)) {
+                out->received_messages.json = json_integer((json_int_t)stored->received.messages);
+                out->sent_messages.json = json_integer((json_int_t)stored->sent.messages);
+        }
         if (socket->owner != NULL)
                 out->owner = (struct text){ socket->owner->name, strlen(socket->owner->name) };
         if (socket->parent != 0)

@@ -68,7 +68,7 @@ static bool poll_look(struct look *look)
         } else {
                 LOCK_SCOPE(&look->socket->lanes[DIRECTION_RECEIVE].lock);
                 poll_once(look);
-                if (look->socket->unread.size > 0)
+                if (inbox_cursor(look->socket) < socket_position(look->socket, DIRECTION_RECEIVE))
                         look->revents = (short)(look->revents | POLLIN);
         }
         return look->revents != 0;

@@ -72,7 +72,7 @@ static bool gathers(const struct socket *socket, const struct incoming *message,
 
 static struct result receive_whole(struct socket *socket, struct incoming *message, size_t room, int flags)
 {
-        struct goal goal = { .bytes = room, .limit = room };
+        struct goal goal = { .bytes = room, .limit = room, .offset = POSITION_NONE };
         struct receipt receipt = { .size = 0 };
         struct result result = receive_until(socket, &goal, flags & ~MSG_WAITALL, &receipt);
         if (result.kind == RESULT_REFUSED)
@@ -109,7 +109,7 @@ static struct result receive_new(struct socket *socket, struct incoming *message
         address->size = header->msg_namelen < sizeof address->storage ? header->msg_namelen
                                                                       : (socklen_t)sizeof address->storage;
         address->given = address->size > 0;
-        if ((flags & (MSG_PEEK | MSG_ERRQUEUE)) == 0)
+        if (!message->end && (flags & (MSG_PEEK | RECEIVE_SIDE_FLAGS)) == 0)
                 tally_add(&socket->stored->received, (uint64_t)length);
         return DONE;
 }
@@ -124,7 +124,7 @@ struct result message_receive(struct socket *socket, struct incoming *message, i
         message->header = (struct msghdr){ .msg_control = NULL };
         if (gathers(socket, message, room, flags))
                 return receive_whole(socket, message, room, flags);
-        if (socket->unread.size > 0 && room > 0 && (flags & (MSG_OOB | MSG_ERRQUEUE)) == 0)
+        if (socket->unread > 0 && room > 0 && (flags & RECEIVE_SIDE_FLAGS) == 0)
                 return receive_unread(socket, message, room, flags);
         return receive_new(socket, message, room, flags);
 }

@@ -207,6 +207,22 @@ static void reactor_add(struct reactors *reactors, struct reactor *reactor)
         account_add(reactor->plan.account, RESOURCE_BYTES, reactor->held);
 }
 
+/* Takes the directions that it serves for itself. What it takes from a socket is not retained; the lock keeps
+ * out a recv that begins to. */
+static struct result claim(struct socket *socket, enum reactor_kind kind)
+{
+        LOCK_SCOPE(&socket->lanes[DIRECTION_RECEIVE].lock);
+        const unsigned directions = directions_for(socket, kind);
+        const bool takes = (directions & 1u << DIRECTION_RECEIVE) != 0 && !socket_is_listening(socket);
+        if (takes && inbox_retains(socket)) {
+                struct result busy = refused("reactor", EBUSY);
+                busy.detail = "the socket retains what it receives: a reactor would not";
+                return busy;
+        }
+        socket->reacting = directions;
+        return DONE;
+}
+
 /* Its own link, and the room for it. */
 static struct result reactor_begin(struct reactor *reactor)
 {
@@ -214,12 +230,11 @@ static struct result reactor_begin(struct reactor *reactor)
         struct account *const account = reactor->plan.account;
         const size_t places = socket_is_listening(reactor->socket) ? 0 : link_places(reactor);
         struct link *link;
+        TRY(claim(reactor->socket, reactor->plan.kind));
         TRY(registry_reserve(registry, account, places));
         const struct result result = link_new(reactor, reactor->socket, places, &link);
         if (result.kind != RESULT_DONE)
                 registry_unreserve(registry, account, places);
-        else
-                reactor->socket->reacting = directions_for(reactor->socket, reactor->plan.kind);
         return result;
 }
 

@@ -165,7 +165,7 @@ static enum step next_step(struct link *link)
 {
         if (link_has_work(link))
                 return STEP_WRITABLE;
-        if (link->socket->unread.size == 0)
+        if (link->socket->unread == 0)
                 return STEP_READABLE;
         link->due_ns = 0;
         return STEP_LATER;

@@ -195,7 +195,7 @@ static enum step step_forward(struct link *link)
 {
         if (link->piped > 0)
                 return splice_out(link);
-        if (link->pipe[0] < 0 || link->sending || link->socket->unread.size > 0)
+        if (link->pipe[0] < 0 || link->sending || link->socket->unread > 0)
                 return step_echo(link);
         return splice_in(link);
 }

@@ -8,12 +8,10 @@
 #include <sys/ioctl.h>
 
 #include "daemon/sockets/cleanup.h"
+#include "daemon/sockets/retained.h"
 #include "daemon/sockets/search.h"
 
 enum { GATHER_STEP = 65536 };
-
-/* These do not read the stream of bytes that unread is the beginning of. */
-static const int SIDE_FLAGS = MSG_OOB | MSG_ERRQUEUE;
 
 /* A SOCK_SEQPACKET's may be an empty message, with others behind it.
  * seccomp: poll ppoll ioctl */
@@ -27,86 +25,21 @@ bool receive_is_at_end(const struct socket *socket, int flags)
                (ioctl(socket->fd, SIOCINQ, &queued) != 0 || queued == 0);
 }
 
-static void count_received(struct socket *socket, ssize_t size, int flags)
-{
-        if ((flags & (MSG_PEEK | MSG_ERRQUEUE)) == 0)
-                tally_add(&socket->stored->received, (uint64_t)size);
-}
-
 bool receive_may_wait(int error, int flags)
 {
         return (error == EAGAIN || error == EINTR) && (flags & MSG_DONTWAIT) == 0;
 }
 
-/* Hands the memory over, and is empty then. */
-static uint8_t *unread_take(struct socket *socket)
+/* What was gathered and not handed over. */
+static size_t copy_unread(struct socket *socket, uint8_t *out, size_t size, int flags)
 {
-        struct unread *const unread = &socket->unread;
-        account_give_back(socket->owner, RESOURCE_BYTES, unread->capacity);
-        unread->start = unread->capacity = 0;
-        unread->size = 0;
-        return TAKE(unread->bytes);
-}
-
-static void unread_consume(struct socket *socket, size_t size)
-{
-        struct unread *const unread = &socket->unread;
-        unread->start += size;
-        unread->size -= size;
-        if (unread->size == 0)
-                free(unread_take(socket));
-}
-
-static size_t unread_copy(struct socket *socket, uint8_t *out, size_t size, int flags)
-{
-        const struct unread *const unread = &socket->unread;
-        if (size > unread->size)
-                size = unread->size;
-        memcpy(out, unread->bytes + unread->start, size);
+        const uint64_t cursor = inbox_cursor(socket);
+        if (size > socket->unread)
+                size = socket->unread;
+        memcpy(out, inbox_bytes(socket, cursor), size);
         if ((flags & MSG_PEEK) == 0)
-                unread_consume(socket, size);
+                inbox_hand_out(socket, cursor + size);
         return size;
-}
-
-static struct result unread_make_room(struct socket *socket, size_t size)
-{
-        struct unread *const unread = &socket->unread;
-        if (unread->start > 0) {
-                memmove(unread->bytes, unread->bytes + unread->start, unread->size);
-                unread->start = 0;
-        }
-        if (unread->size + size <= unread->capacity)
-                return DONE;
-        size_t capacity = unread->capacity * 2;
-        if (capacity < unread->size + size)
-                capacity = unread->size + size;
-        const size_t growth = capacity - unread->capacity;
-        if (!account_take(socket->owner, RESOURCE_BYTES, growth))
-                return account_over(RESOURCE_BYTES);
-        uint8_t *const bytes = realloc(unread->bytes, capacity);
-        if (bytes == NULL) {
-                account_give_back(socket->owner, RESOURCE_BYTES, growth);
-                return refused("recv", ENOMEM);
-        }
-        unread->bytes = bytes;
-        unread->capacity = capacity;
-        return DONE;
-}
-
-/* Hands the first `size` gathered bytes over: without a copy when those are all. */
-static struct result unread_hand_over(struct socket *socket, size_t size, struct receipt *out)
-{
-        const struct unread *const unread = &socket->unread;
-        if (size == unread->size && unread->start == 0) {
-                out->bytes = unread_take(socket);
-        } else {
-                out->bytes = malloc(size + 1);
-                if (out->bytes == NULL)
-                        return refused("recv", ENOMEM);
-                unread_copy(socket, out->bytes, size, 0);
-        }
-        out->size = out->length = size;
-        return DONE;
 }
 
 /* seccomp: recvmsg */
@@ -122,11 +55,12 @@ static struct result receive_message(
         const ssize_t length = recvmsg(socket->fd, &message, flags | MSG_DONTWAIT);
         if (length < 0)
                 return receive_may_wait(errno, flags) ? would_block("recv") : refused("recv", errno);
-        count_received(socket, length, flags);
         receipt->length = (size_t)length;
         receipt->size = receipt->length < size ? receipt->length : size;
         receipt->truncated = socket_has_boundaries(socket) && (message.msg_flags & MSG_TRUNC) != 0;
         receipt->eof = length == 0 && size > 0 && receive_is_at_end(socket, flags);
+        if (!receipt->eof && (flags & (MSG_PEEK | RECEIVE_SIDE_FLAGS)) == 0)
+                tally_add(&socket->stored->received, (uint64_t)length);
         address->size = message.msg_namelen < sizeof address->storage ? message.msg_namelen
                                                                       : (socklen_t)sizeof address->storage;
         address->given = address->size > 0;
@@ -138,15 +72,15 @@ static struct result receive_message(
 
 struct result receive_once(struct socket *socket, size_t size, int flags, struct receipt *out)
 {
-        struct receipt receipt = { .complete = true };
-        struct unread *const unread = &socket->unread;
+        struct receipt receipt = { .complete = true, .offset = inbox_cursor(socket) };
         uint8_t *buffer memory_auto = malloc(size + 1);
         if (buffer == NULL)
                 return refused("recv", ENOMEM);
-        if (unread->size > 0 && (flags & SIDE_FLAGS) == 0)
-                receipt.size = receipt.length = unread_copy(socket, buffer, size, flags);
+        if (socket->unread > 0 && (flags & RECEIVE_SIDE_FLAGS) == 0)
+                receipt.size = receipt.length = copy_unread(socket, buffer, size, flags);
         else
                 TRY(receive_message(socket, buffer, size, flags, &receipt));
+        receipt.next = inbox_cursor(socket);
         uint8_t *const fitting = receipt.size < size ? realloc(buffer, receipt.size + 1) : NULL;
         receipt.bytes = fitting == NULL ? buffer : fitting;
         buffer = NULL;
@@ -171,99 +105,151 @@ static size_t frames_reached(struct goal *goal, const uint8_t *bytes, size_t siz
         return whole;
 }
 
-/* How much of the gathered bytes and the `more` behind them reaches the goal; 0: all of it, or the limit's
- * worth, does not. */
-static size_t goal_reached(struct goal *goal, const struct unread *unread, size_t more)
+/* What there is from a position on. */
+struct window {
+        const uint8_t *bytes;
+        size_t size;
+};
+
+static struct window window_from(const struct socket *socket, uint64_t start)
 {
-        const size_t size = unread->size + more < goal->limit ? unread->size + more : goal->limit;
-        const uint8_t *const bytes = unread->bytes + unread->start;
+        return (struct window){ .bytes = inbox_bytes(socket, start),
+                .size = (size_t)(socket_position(socket, DIRECTION_RECEIVE) - start) };
+}
+
+/* How much of the window's bytes and the `more` behind them reaches the goal; 0: all of it, or the limit's
+ * worth, does not. */
+static size_t goal_reached(struct goal *goal, struct window window, size_t more)
+{
+        const size_t size = window.size + more < goal->limit ? window.size + more : goal->limit;
+        if (size == 0)
+                return 0;
         if (goal->frame != NULL)
-                return frames_reached(goal, bytes, size);
+                return frames_reached(goal, window.bytes, size);
         if (goal->delimiter != NULL)
-                return search_end(bytes, size, goal->scanned, goal->delimiter, goal->delimiter_size);
+                return search_end(window.bytes, size, goal->scanned, goal->delimiter, goal->delimiter_size);
         return goal->bytes > 0 && size >= goal->bytes ? goal->bytes : 0;
 }
 
-/* The kernel is asked for no more than the goal needs: up to a delimiter or message's end, which a peek
- * finds.
- * seccomp: recvfrom */
-static struct result gather(struct socket *socket, struct goal *goal, int flags, bool *end)
+/* recv(2), and its bookkeeping. seccomp: recvfrom */
+static struct result take(struct socket *socket, uint8_t *bytes, size_t size, int flags, size_t *taken)
 {
-        struct unread *const unread = &socket->unread;
-        const size_t wanted = goal->bytes > 0 && goal->bytes < goal->limit ? goal->bytes : goal->limit;
-        size_t size = wanted - unread->size;
-        if (size > GATHER_STEP)
-                size = GATHER_STEP;
-        TRY(unread_make_room(socket, size));
-        uint8_t *const tail = unread->bytes + unread->size;
-        if (goal->delimiter != NULL || goal->frame != NULL) {
-                const ssize_t peeked = recv(socket->fd, tail, size, flags | MSG_DONTWAIT | MSG_PEEK);
-                if (peeked < 0)
-                        return receive_may_wait(errno, flags) ? would_block("recv") : refused("recv", errno);
-                const size_t reached = goal_reached(goal, unread, (size_t)peeked);
-                size = reached > 0 ? reached - unread->size : (size_t)peeked;
-        }
-        const ssize_t taken = recv(socket->fd, tail, size, flags | MSG_DONTWAIT);
-        if (taken < 0)
+        if (inbox_retains(socket))
+                return retained_take(socket, bytes, size, flags, taken);
+        const ssize_t received = recv(socket->fd, bytes, size, flags | MSG_DONTWAIT);
+        if (received < 0)
                 return receive_may_wait(errno, flags) ? would_block("recv") : refused("recv", errno);
-        count_received(socket, taken, flags);
-        unread->size += (size_t)taken;
+        if (received > 0 && (flags & MSG_PEEK) == 0)
+                tally_add(&socket->stored->received, (uint64_t)received);
+        *taken = (size_t)received;
+        return DONE;
+}
+
+/* The kernel is asked for no more than the goal needs: up to a delimiter or message's end, which a peek
+ * finds. */
+static struct result gather(struct socket *socket, struct goal *goal, size_t size, int flags, bool *end)
+{
+        uint8_t *tail;
+        size_t taken;
+        TRY(inbox_make_room(socket, size, &tail));
+        if (goal->delimiter != NULL || goal->frame != NULL) {
+                const struct window window = window_from(socket, goal->start);
+                TRY(take(socket, tail, size, flags | MSG_PEEK, &taken));
+                const size_t reached = goal_reached(goal, window, taken);
+                size = reached > 0 ? reached - window.size : taken;
+        }
+        TRY(take(socket, tail, size, flags, &taken));
+        inbox_added(socket, taken);
         *end = taken == 0;
         return DONE;
+}
+
+/* How much to ask the kernel for next: no more than the goal needs, or than may be kept; 0 is full. */
+static size_t step_size(const struct socket *socket, const struct goal *goal, size_t there)
+{
+        const size_t wanted = goal->bytes > 0 && goal->bytes < goal->limit ? goal->bytes : goal->limit;
+        const size_t size = wanted - there < GATHER_STEP ? wanted - there : GATHER_STEP;
+        const size_t room = inbox_retains(socket) ? inbox_free(socket) : size;
+        return size < room ? size : room;
 }
 
 /* Gathers until the goal is reached (*reached: by how many bytes), the stream ends, or the limit is. */
 static struct result gather_all(
         struct socket *socket, struct goal *goal, int flags, size_t *reached, bool *end)
 {
-        struct unread *const unread = &socket->unread;
-        *reached = unread->size > 0 ? goal_reached(goal, unread, 0) : 0;
-        while (*reached == 0 && goal->flaw == FRAME_WHOLE && unread->size < goal->limit && !*end) {
-                goal->scanned = unread->size;
-                TRY(gather(socket, goal, flags, end));
-                *reached = goal_reached(goal, unread, 0);
+        struct window window = window_from(socket, goal->start);
+        *reached = goal_reached(goal, window, 0);
+        while (*reached == 0 && goal->flaw == FRAME_WHOLE && window.size < goal->limit && !*end) {
+                const size_t size = step_size(socket, goal, window.size);
+                if (size == 0)
+                        return RETAINED_FULL;
+                goal->scanned = window.size;
+                TRY(gather(socket, goal, size, flags, end));
+                window = window_from(socket, goal->start);
+                *reached = goal_reached(goal, window, 0);
         }
         return DONE;
 }
 
+static struct result copy_window(struct window window, size_t size, struct receipt *out)
+{
+        out->bytes = malloc(size + 1);
+        if (out->bytes == NULL)
+                return refused("recv", ENOMEM);
+        if (size > 0)
+                memcpy(out->bytes, window.bytes, size);
+        out->size = out->length = size;
+        return DONE;
+}
+
 /* Why there is no whole message: it is flawed, or the stream ends within it. What there is of it stays. */
-static struct result frame_failure(const struct unread *unread, const struct goal *goal, struct receipt *out)
+static struct result frame_failure(struct window window, const struct goal *goal, struct receipt *out)
 {
         struct receipt receipt = { .eof = true };
-        const uint8_t *const bytes = unread->bytes + unread->start;
         if (goal->flaw != FRAME_WHOLE) {
                 uint64_t length;
-                frame_find(goal->frame, bytes, unread->size, goal->scanned, &length);
+                frame_find(goal->frame, window.bytes, window.size, goal->scanned, &length);
                 *out = (struct receipt){ .length = (size_t)length };
                 return refused("recv", goal->flaw == FRAME_OVERSIZED ? EMSGSIZE : EPROTO);
         }
-        receipt.bytes = malloc(unread->size);
-        if (receipt.bytes == NULL)
-                return refused("recv", ENOMEM);
-        memcpy(receipt.bytes, bytes, unread->size);
-        receipt.size = receipt.length = unread->size;
+        TRY(copy_window(window, window.size, &receipt));
         *out = receipt;
         return refused("recv", EBADMSG);
 }
 
+/* The turn is this call's until it is done. No more can be gathered at once than is retained. */
+static void begin_goal(const struct socket *socket, struct goal *goal)
+{
+        const uint64_t retain = socket->stored->inbox.retain;
+        if (goal->begun)
+                return;
+        goal->begun = true;
+        goal->start = retain > 0 && goal->offset != POSITION_NONE ? goal->offset : inbox_cursor(socket);
+        if (retain > 0 && goal->frame == NULL && goal->limit > retain)
+                goal->limit = (size_t)retain;
+}
+
 struct result receive_until(struct socket *socket, struct goal *goal, int flags, struct receipt *out)
 {
-        struct unread *const unread = &socket->unread;
         const bool until_end = goal->bytes == 0 && goal->delimiter == NULL && goal->frame == NULL;
-        struct receipt receipt = { 0 };
         size_t reached;
+        begin_goal(socket, goal);
+        struct receipt receipt = { .offset = goal->start };
         const struct result gathered = gather_all(socket, goal, flags, &reached, &receipt.eof);
+        const struct window window = window_from(socket, goal->start);
         if (gathered.kind != RESULT_DONE) {
                 /* The room that was made for nothing. */
-                if (unread->size == 0)
-                        unread_consume(socket, 0);
+                if (window.size == 0 && !inbox_retains(socket))
+                        inbox_hand_out(socket, goal->start);
                 return gathered;
         }
-        if (goal->frame != NULL && reached == 0 && unread->size > 0)
-                return frame_failure(unread, goal, out);
+        if (goal->frame != NULL && reached == 0 && window.size > 0)
+                return frame_failure(window, goal, out);
         receipt.complete = reached > 0 || (until_end && receipt.eof);
-        const size_t there = unread->size < goal->limit ? unread->size : goal->limit;
-        TRY(unread_hand_over(socket, reached > 0 ? reached : there, &receipt));
+        const size_t there = window.size < goal->limit ? window.size : goal->limit;
+        TRY(copy_window(window, reached > 0 ? reached : there, &receipt));
+        receipt.next = receipt.offset + receipt.size;
+        inbox_hand_out(socket, receipt.next);
         *out = receipt;
         return DONE;
 }
@@ -271,18 +257,13 @@ struct result receive_until(struct socket *socket, struct goal *goal, int flags,
 /* seccomp: recvfrom */
 struct result receive_piece(struct socket *socket, uint8_t *bytes, size_t size, int flags, size_t *used)
 {
-        struct unread *const unread = &socket->unread;
         uint8_t probe;
-        if (unread->size > 0) {
-                *used = size > 0 ? unread_copy(socket, bytes, size, flags) : 1;
+        if (socket->unread > 0) {
+                *used = size > 0 ? copy_unread(socket, bytes, size, flags) : 1;
                 return DONE;
         }
-        const int piece_flags = flags | MSG_DONTWAIT | (size == 0 ? MSG_PEEK : 0);
-        const ssize_t received =
-                recv(socket->fd, size == 0 ? &probe : bytes, size == 0 ? 1 : size, piece_flags);
-        if (received < 0)
-                return receive_may_wait(errno, flags) ? would_block("recv") : refused("recv", errno);
-        count_received(socket, received, piece_flags);
-        *used = (size_t)received;
-        return DONE;
+        if (inbox_retains(socket) && size > 0)
+                return retained_bytes(socket, POSITION_NONE, bytes, size, flags, used);
+        return size > 0 ? take(socket, bytes, size, flags, used)
+                        : take(socket, &probe, 1, flags | MSG_PEEK, used);
 }

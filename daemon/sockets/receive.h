@@ -5,6 +5,10 @@
 #include "daemon/sockets/frame.h"
 #include "daemon/sockets/socket.h"
 
+/* With these the kernel gives something beside the stream: it has no position, and nothing else waits for it.
+ */
+enum { RECEIVE_SIDE_FLAGS = MSG_OOB | MSG_ERRQUEUE };
+
 /* What was received. `bytes` is from malloc(), the caller's; it may be NULL when size is 0. */
 struct receipt {
         uint8_t *bytes;
@@ -14,13 +18,14 @@ struct receipt {
         bool complete;          /* the condition holds */
         bool truncated;         /* the datagram was longer */
         struct address address; /* of the sender, where the kernel gives one */
+        uint64_t offset, next; /* the position of the first byte, or of the message; and that behind it all */
 };
 
 /* Whether a call with these flags that failed so is to be made again when the socket is ready. */
 bool receive_may_wait(int error, int flags);
 
-/* One recvfrom(2) of at most `size` bytes. Bytes that a receive_until() left come first. RESULT_WAIT, or a
- * refusal. */
+/* One recvfrom(2) of at most `size` bytes, of a socket that does not retain. Bytes that a receive_until()
+ * left come first. RESULT_WAIT, or a refusal. */
 struct result receive_once(struct socket *socket, size_t size, int flags, struct receipt *out);
 
 /* When a receive_until() is complete: that many bytes, or a delimiter (included in what is received), or a
@@ -30,14 +35,18 @@ struct goal {
         const uint8_t *delimiter;
         size_t delimiter_size;
         const struct frame *frame; /* or NULL */
+        uint64_t offset;           /* of a socket that retains: where to begin, or POSITION_NONE */
         size_t limit;              /* the most to receive; what is there is then returned, not complete */
         size_t scanned; /* how much is known to hold no delimiter; 0 at first, kept from one attempt to the
                            next */
         enum frame_state flaw; /* of a frame: FRAME_OVERSIZED or FRAME_UNSOUND once its first message is */
+        bool begun;            /* false at first, as is what it guards: */
+        uint64_t start;        /* the position where it did begin */
 };
 
-/* Gathers in socket->unread until the goal is reached or the stream ends. After RESULT_WAIT or a failure all
- * that was gathered stays there, for the next receiver. Takes nothing from the kernel beyond the delimiter,
+/* Gathers in the socket's inbox until the goal is reached or the stream ends. After RESULT_WAIT or a failure
+ * all that was gathered stays there, for the next receiver. RESULT_FULL when a socket that retains may not
+ * keep as much. Takes nothing from the kernel beyond the delimiter,
  * or the last whole message. With a frame, EMSGSIZE and EPROTO say that the first message is oversized or
  * unsound (out->length is what its length says), EBADMSG that the stream ends within it: *out then has a copy
  * of what there is of it. At the end of the stream itself a frame is not complete, and has received nothing.

@@ -12,6 +12,7 @@ enum result_kind {
         RESULT_UNKNOWN,    /* no such socket or path */
         RESULT_GONE,       /* the position lies before what is still kept */
         RESULT_AHEAD,      /* the position lies beyond where the socket stands */
+        RESULT_FULL,       /* as much is kept as may be, until some of it is acknowledged */
         RESULT_DENIED,     /* the caller may not do this; the policy says so, or the caller's role */
         RESULT_QUOTA,      /* a limit of the daemon's own is reached */
         RESULT_UNEXPECTED, /* it worked, but the caller expects it not to */

@@ -176,11 +176,10 @@ void socket_release(struct socket *socket)
         }
         for (int direction = 0; direction < DIRECTION_COUNT; direction++)
                 pthread_mutex_destroy(&socket->lanes[direction].lock);
-        account_give_back(socket->owner, RESOURCE_BYTES, socket->unread.capacity);
+        inbox_empty(socket);
         session_release(socket->session);
         store_give_back(STORE_SOCKETS, socket->stored);
         free(socket->netns);
-        free(socket->unread.bytes);
         free(socket);
 }
 
@@ -272,8 +271,8 @@ void socket_status_read(struct socket *socket, struct socket_status *out)
         const bool listening = strcmp(out->state, "listening") == 0;
         out->receive_queue = listening ? 0 : read_queue(socket->fd, SIOCINQ);
         out->send_queue = listening ? 0 : read_queue(socket->fd, SIOCOUTQ);
-        out->receive_queue += socket->unread.size;
-        out->at_mark = !listening && socket->type == SOCK_STREAM && socket->unread.size == 0 &&
+        out->receive_queue += socket->unread;
+        out->at_mark = !listening && socket->type == SOCK_STREAM && socket->unread == 0 &&
                        read_queue(socket->fd, SIOCATMARK) != 0;
         out->parked = socket->waiting;
 }

@@ -25,14 +25,6 @@ struct lane {
         _Atomic unsigned parked; /* how many of them wait; read without the lock */
 };
 
-/* Bytes taken from the kernel for a recv(until), or for a message, that has not been answered: the next recv
- * gets them first. */
-struct unread {
-        uint8_t *bytes;
-        size_t start, capacity;
-        _Atomic size_t size; /* read without the lock too */
-};
-
 struct socket {
         /* Set before the socket is published, then constant. */
         uint64_t number, parent; /* parent 0: none */
@@ -46,7 +38,13 @@ struct socket {
         _Atomic bool closed; /* its id is gone; calls end with ECANCELED */
 
         struct lane lanes[DIRECTION_COUNT];
-        struct unread unread; /* guarded by the receive lane's lock */
+        /* Of what its inbox keeps; guarded by the receive lane's lock. */
+        _Atomic size_t unread; /* bytes that were not handed out; read without the lock too */
+        struct {
+                size_t size;     /* of messages, with their headers */
+                uint64_t found;  /* the message that was looked for last … */
+                size_t found_at; /* … and how many bytes stand before it */
+        } kept;
         /* Guarded by the reactors' lock; the bits of the directions that a reactor has for itself are also
          * read without. */
         struct reactor *reactor;

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "daemon/sockets/account.h"
+#include "daemon/sockets/inbox.h"
 #include "daemon/sockets/netns.h"
 #include "daemon/sockets/tally.h"
 
@@ -28,6 +29,7 @@ struct stored_socket {
         _Atomic bool shared;         /* another process may have the descriptor too */
         _Atomic bool claimed;        /* a call has named its id */
         struct tally received, sent; /* what the kernel gave and took */
+        struct inbox inbox;
 
         /* Of a coming socket: the kernel writes whose connection it took as the last part of accept(2),
          * before anybody can see the descriptor; a size that is too large says that it has not. */

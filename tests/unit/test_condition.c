@@ -47,7 +47,7 @@ static void feed(struct scene *scene)
 /* As a recv that waits for a delimiter leaves them. */
 static void feed_and_leave(struct scene *scene)
 {
-        scene->socket->unread.size = 4;
+        scene->socket->unread = 4;
         feed(scene);
 }
 
@@ -137,7 +137,7 @@ static void holds_or_not(void **state)
                 assert_int_equal(now, row->now);
         if (result.kind == RESULT_WAIT)
                 assert_string_equal(result.call, "poll");
-        scene.socket->unread.size = 0;
+        scene.socket->unread = 0;
         socket_release(scene.socket);
         end_close(&scene.peer);
 }

@@ -241,7 +241,7 @@ static void leaves_the_rest(void **state)
         assert_int_equal(receipt.size, 4);
         free(receipt.bytes);
         assert_int_equal(recv(scene.socket->fd, rest, sizeof rest, MSG_DONTWAIT), 4);
-        assert_int_equal(scene.socket->unread.size, 0);
+        assert_int_equal(scene.socket->unread, 0);
         scene_close(&scene);
 }
 

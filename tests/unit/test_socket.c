@@ -141,10 +141,10 @@ static void tells_the_queues(void **state)
         assert_true(end_await(ends.one, POLLIN));
         socket_status_read(socket, &status);
         assert_int_equal(status.receive_queue, row->received);
-        socket->unread.size = 100;
+        socket->unread = 100;
         socket_status_read(socket, &status);
         assert_int_equal(status.receive_queue, row->received + 100);
-        socket->unread.size = 0;
+        socket->unread = 0;
         end_close(&ends.other);
 }
 

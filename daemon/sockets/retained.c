@@ -1,0 +1,140 @@
+/* retained.c: receiving on a socket that retains.
+ *
+ * The kernel writes into the stored memory twice in one call: the bytes, behind what is kept, and then their
+ * number, into the tally. The one is of no account without the other, so a kill between two system calls, or
+ * in one, loses and doubles nothing: room was made before, and what the tally says is there. The cursor is
+ * written last; a client that did not get the reply names the position that it stands at. */
+#include "daemon/sockets/retained.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/sockets/cleanup.h"
+
+static struct result misplaced(enum result_kind kind, const char *parameter)
+{
+        return (struct result){ .kind = kind, .parameter = parameter };
+}
+
+struct result retained_place(struct socket *socket, uint64_t offset, uint64_t ack)
+{
+        const uint64_t next = socket_position(socket, DIRECTION_RECEIVE);
+        if (offset == POSITION_NONE && ack == POSITION_NONE)
+                return DONE;
+        if (ack != POSITION_NONE && ack > next)
+                return misplaced(RESULT_AHEAD, "ack");
+        if (offset != POSITION_NONE && offset > next)
+                return misplaced(RESULT_AHEAD, "offset");
+        if (!inbox_retains(socket)) {
+                if (offset != POSITION_NONE && offset < inbox_base(socket))
+                        return misplaced(RESULT_GONE, "offset");
+                TRY(inbox_retain(socket, RETAIN_DEFAULT));
+        }
+        if (ack != POSITION_NONE)
+                inbox_forget(socket, ack);
+        return offset < inbox_base(socket) ? misplaced(RESULT_GONE, "offset") : DONE;
+}
+
+/* Of the call rather than the connection: they come again by themselves. */
+static bool is_lasting(int error)
+{
+        static const int lasting[] = { ENOTCONN, EINVAL, EOPNOTSUPP, EBADF, ENOTSOCK, EFAULT, ENOMEM };
+        for (size_t i = 0; i < sizeof lasting / sizeof *lasting; i++)
+                if (lasting[i] == error)
+                        return true;
+        return false;
+}
+
+/* seccomp: recvfrom */
+static ssize_t ask(struct socket *socket, uint8_t *bytes, size_t size, int flags)
+{
+        struct iovec piece = { .iov_base = bytes, .iov_len = size };
+        struct msghdr message = { .msg_iov = &piece, .msg_iovlen = 1 };
+        return (flags & MSG_PEEK) != 0
+                       ? recv(socket->fd, bytes, size, flags | MSG_DONTWAIT)
+                       : tally_receive(&socket->stored->received, socket->fd, &message, flags | MSG_DONTWAIT);
+}
+
+/* recvmmsg(2) reports an error before the bytes that came ahead of it, and only once: it is noted, and said
+ * when there are no more of them. What ended the stream is said there as often as asked; what did not, once.
+ */
+struct result retained_take(struct socket *socket, uint8_t *bytes, size_t size, int flags, size_t *taken)
+{
+        _Atomic int *const noted = &socket->stored->inbox.error;
+        ssize_t received = ask(socket, bytes, size, flags);
+        if (received < 0 && !receive_may_wait(errno, 0) && !is_lasting(errno)) {
+                *noted = errno;
+                received = ask(socket, bytes, size, flags);
+        }
+        if (received >= 0) {
+                *taken = (size_t)received;
+                return received == 0 && size > 0 && *noted != 0 ? refused("recv", *noted) : DONE;
+        }
+        if (!receive_may_wait(errno, 0))
+                return refused("recv", errno);
+        const int error = atomic_exchange(noted, 0);
+        if (error != 0)
+                return refused("recv", error);
+        return receive_may_wait(EAGAIN, flags) ? would_block("recv") : refused("recv", EAGAIN);
+}
+
+static struct result take_more(struct socket *socket, uint8_t *bytes, size_t size, int flags, size_t *used)
+{
+        uint8_t *tail;
+        const size_t room = inbox_free(socket);
+        if ((flags & MSG_PEEK) != 0 || size == 0)
+                return retained_take(socket, bytes, size, flags, used);
+        if (room == 0)
+                return RETAINED_FULL;
+        TRY(inbox_make_room(socket, size < room ? size : room, &tail));
+        TRY(retained_take(socket, tail, size < room ? size : room, flags, used));
+        inbox_added(socket, *used);
+        memcpy(bytes, tail, *used);
+        return DONE;
+}
+
+static uint64_t start_of(const struct socket *socket, uint64_t offset)
+{
+        return offset == POSITION_NONE ? inbox_cursor(socket) : offset;
+}
+
+struct result retained_bytes(
+        struct socket *socket, uint64_t offset, uint8_t *bytes, size_t size, int flags, size_t *used)
+{
+        const uint64_t start = start_of(socket, offset);
+        const uint64_t kept = socket_position(socket, DIRECTION_RECEIVE) - start;
+        if (kept == 0) {
+                TRY(take_more(socket, bytes, size, flags, used));
+        } else {
+                *used = kept < size ? (size_t)kept : size;
+                memcpy(bytes, inbox_bytes(socket, start), *used);
+        }
+        if ((flags & MSG_PEEK) == 0)
+                inbox_hand_out(socket, start + *used);
+        return DONE;
+}
+
+static struct result receive_stream(
+        struct socket *socket, uint64_t offset, size_t size, int flags, struct receipt *out)
+{
+        struct receipt receipt = { .complete = true, .offset = start_of(socket, offset) };
+        if (size > socket->stored->inbox.retain)
+                size = (size_t)socket->stored->inbox.retain;
+        uint8_t *buffer memory_auto = malloc(size + 1);
+        if (buffer == NULL)
+                return refused("recv", ENOMEM);
+        TRY(retained_bytes(socket, offset, buffer, size, flags, &receipt.size));
+        receipt.length = receipt.size;
+        receipt.eof = receipt.size == 0 && size > 0;
+        receipt.next = receipt.offset + ((flags & MSG_PEEK) != 0 ? 0 : receipt.size);
+        receipt.bytes = TAKE(buffer);
+        *out = receipt;
+        return DONE;
+}
+
+struct result receive_at(struct socket *socket, uint64_t offset, size_t size, int flags, struct receipt *out)
+{
+        if (!inbox_retains(socket) || (flags & RECEIVE_SIDE_FLAGS) != 0)
+                return receive_once(socket, size, flags, out);
+        return receive_stream(socket, offset, size, flags, out);
+}

@@ -109,6 +109,15 @@ static bool find_session(struct call *call, const char *id)
         return false;
 }
 
+static void find_socket(struct call *call, const char *id)
+{
+        struct socket *socket socket_auto = registry_find(call->service->registry, id);
+        if (socket == NULL || !call_reaches(call, socket))
+                return;
+        socket->stored->claimed = true;
+        call->socket = TAKE(socket);
+}
+
 /* Its id stands in the path, or in a parameter. Returns false. */
 static bool fail_session(struct call *call, const char *parameter)
 {
@@ -148,20 +157,19 @@ bool call_begin(struct call *call, struct service *service, const struct operati
                 call->result.kind = RESULT_SHUTDOWN;
                 return false;
         }
-        if (!operation_has_id(operation))
-                return true;
-        if (operation_is_of_sessions(operation))
-                return find_session(call, id) || fail_session(call, NULL);
-        call->socket = registry_find(service->registry, id);
-        if (call->socket != NULL && call_reaches(call, call->socket)) {
-                call->socket->stored->claimed = true;
-                return true;
-        }
-        /* What is not the caller's own looks just as what is not there. */
-        socket_release(call->socket);
-        call->socket = NULL;
+        if (operation_has_id(operation) && operation_is_of_sessions(operation))
+                find_session(call, id);
+        else if (operation_has_id(operation))
+                find_socket(call, id);
+        return call->key != NULL || !call_is_lost(call);
+}
+
+bool call_is_lost(struct call *call)
+{
+        if (!operation_has_id(call->operation) || call->socket != NULL || call->session != NULL)
+                return false;
         call->result.kind = RESULT_UNKNOWN;
-        return false;
+        return !operation_is_of_sessions(call->operation) || !fail_session(call, NULL);
 }
 
 bool call_hold(struct call *call, size_t size)

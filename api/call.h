@@ -4,6 +4,7 @@
 #include "api/caller.h"
 #include "api/operation.h"
 #include "daemon/sockets/guard.h"
+#include "daemon/sockets/outcome.h"
 #include "daemon/sockets/session.h"
 #include "daemon/sockets/waiter.h"
 
@@ -20,6 +21,7 @@ struct service {
         struct sessions *sessions;
         struct waiter *waiter;
         struct reactors *reactors;
+        struct outcomes *outcomes; /* NULL: no call has a key */
         int64_t default_timeout_ms, max_timeout_ms;
         size_t max_body_size;
         _Atomic bool shutting_down;
@@ -89,14 +91,30 @@ struct call {
         int client_fd; /* -1: none to watch */
         bool client_is_local;
         struct caller caller;
+        const char *key; /* the caller's name for this call, see keyed.h; NULL: none */
+
+        /* Of a call with a key. */
+        uint8_t fingerprint[FINGERPRINT_SIZE]; /* of all that was asked; set before call_run() */
+        struct keyed {
+                struct outcome *outcome; /* NULL: the key is not this call's, or no more */
+                struct joiner joiner;
+                struct outcome_reply replay;
+                bool replays; /* an earlier call's reply is this one's */
+                bool again;   /* an earlier call was interrupted, and may have done it */
+                bool sent;    /* some of it was sent */
+        } keyed;
 };
 
 enum call_state { CALL_DONE, CALL_PARKED };
 
 /* Where a request is unsound, these return false, and the call may only be replied to. The struct comes
- * zeroed but for what its owner sets. */
+ * zeroed but for what its owner sets. With a key, a socket that is not there is only found out when it runs:
+ * the call may have been what ended it. */
 bool call_begin(
         struct call *call, struct service *service, const struct operation *operation, const char *id);
+
+/* Whether the socket, or session, of the path is not there; the call has then failed. */
+bool call_is_lost(struct call *call);
 
 /* Whether a socket, or a session, is the caller's to see and use. */
 bool call_reaches(const struct call *call, const struct socket *socket);
@@ -154,6 +172,7 @@ enum call_state call_receive_piece(struct call *call, uint8_t *bytes, size_t siz
 
 struct call_reply {
         int status;
+        bool replayed;     /* it is an earlier call's; the call has its content type */
         const char *media; /* content type; NULL: no body */
         uint8_t *body;     /* from malloc(), the caller's now */
         size_t size;
@@ -192,6 +211,12 @@ bool common_applies(const struct operation *operation, const struct field *field
 /* For run functions: parks the call until waiter_complete() with that ticket, however long that takes; then
  * the run function is called again (WAIT). The call must not be touched after that. */
 struct result call_await(struct call *call, uint64_t *ticket);
+
+/* The same, but the client's going ends it too. */
+struct result call_join(struct call *call, uint64_t *ticket);
+
+/* After a wait, if there was one: whether the call goes on; else call->result says how it ended. */
+bool call_go_on(struct call *call);
 
 /* For run functions: start a name resolution and park the call (WAIT), or say why that cannot be. The run
  * function is called again with call->lookup complete. */

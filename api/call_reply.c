@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/call.h"
+#include "api/keyed.h"
 #include "api/place.h"
 #include "api/print.h"
 #include "daemon/sockets/interface.h"
@@ -216,7 +216,7 @@ static json_t *position_members(const struct call *call)
         return place_members(call->socket);
 }
 
-bool call_reply(struct call *call, struct call_reply *out)
+static bool reply_new(struct call *call, struct call_reply *out)
 {
         INTERFACES_OF(call_interfaces(call));
         *out = (struct call_reply){ 0 };
@@ -235,4 +235,13 @@ bool call_reply(struct call *call, struct call_reply *out)
         const bool done = reply_problem(call, &problem, out);
         json_decref(problem.extra);
         return done;
+}
+
+bool call_reply(struct call *call, struct call_reply *out)
+{
+        if (keyed_replay(call, out))
+                return true;
+        const bool made = reply_new(call, out);
+        keyed_keep(call, made ? out : NULL);
+        return made;
 }

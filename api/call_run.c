@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "api/batch.h"
+#include "api/keyed.h"
 #include "api/record.h"
 #include "daemon/sockets/interface.h"
 #include "daemon/sockets/lookup.h"
@@ -160,16 +161,26 @@ static enum call_state enter_lane(struct call *call, enum direction direction)
         return is_reacting(call, direction) ? CALL_DONE : enter(call, call->socket, direction);
 }
 
-struct result call_await(struct call *call, uint64_t *ticket)
+static struct result await(struct call *call, int client_fd, uint64_t *ticket)
 {
         prepare_wait(call, NULL);
-        call->wait.client_fd = -1;
+        call->wait.client_fd = client_fd;
         call->wait.socket = NULL;
         call->wait.park = park_for_good;
         if (waiter_enter_detached(call->service->waiter, &call->wait, ticket))
                 return WAIT;
         end_early(call);
         return call->result;
+}
+
+struct result call_await(struct call *call, uint64_t *ticket)
+{
+        return await(call, -1, ticket);
+}
+
+struct result call_join(struct call *call, uint64_t *ticket)
+{
+        return await(call, call->client_fd, ticket);
 }
 
 /* Takes over the lookup, and parks the call until it is complete. The owner's thread is the only one to touch
@@ -261,15 +272,23 @@ static enum call_state run_unordered(struct call *call)
         return result.call == NULL ? CALL_PARKED : enter_lane(call, DIRECTION_SEND);
 }
 
+bool call_go_on(struct call *call)
+{
+        if (!call->parked)
+                return true;
+        call->parked = false;
+        end_early(call);
+        return call->wait.end == WAIT_FINISHED && call->wait.socket == NULL && call->wait.lookout == NULL;
+}
+
 enum call_state call_run(struct call *call)
 {
-        if (call->parked) {
-                call->parked = false;
-                end_early(call);
-                if (call->wait.end != WAIT_FINISHED || call->wait.socket != NULL ||
-                        call->wait.lookout != NULL)
-                        return CALL_DONE;
-        }
+        const bool claims = call->key != NULL && call->keyed.outcome == NULL;
+        const enum keyed_step step = claims ? keyed_enter(call) : KEYED_RUN;
+        if (step != KEYED_RUN)
+                return step == KEYED_PARKED ? CALL_PARKED : CALL_DONE;
+        if (!call_go_on(call))
+                return CALL_DONE;
         const struct result resolved = resolve(call);
         if (resolved.kind == RESULT_WAIT)
                 return CALL_PARKED;
@@ -355,6 +374,7 @@ void call_release(struct call *call)
 {
         if (call->wait.in_lane)
                 waiter_leave(call->service->waiter, &call->wait);
+        keyed_release(call);
         /* One that has not ended releases itself. */
         if (call->wait.end == WAIT_FINISHED)
                 batch_free(call->batch);

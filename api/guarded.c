@@ -156,9 +156,10 @@ static struct result connect_step(struct call *call, const struct socket *socket
         if (connect(socket->fd, (const struct sockaddr *)&to->storage, to->size) == 0)
                 return DONE;
         const int error = errno;
-        if (call->begun && error == EISCONN)
+        const bool begun = call->begun || call->keyed.again;
+        if (begun && error == EISCONN)
                 return DONE;
-        if (error == EINPROGRESS || error == EINTR || (call->begun && error == EALREADY)) {
+        if (error == EINPROGRESS || error == EINTR || (begun && error == EALREADY)) {
                 const int pending = call->begun ? pending_error(socket->fd) : 0;
                 call->begun = true;
                 return pending == 0 ? would_block("connect") : refused("connect", pending);

@@ -4,11 +4,13 @@
 
 #include "api/draft.h"
 #include "api/guarded.h"
+#include "api/keyed.h"
 #include "api/record.h"
 #include "api/rights.h"
 #include "api/vessel.h"
 #include "daemon/sockets/cleanup.h"
 #include "daemon/sockets/message.h"
+#include "daemon/sockets/send.h"
 
 enum { COUNT_MOST = 1024, ANCILLARY_DEFAULT_SIZE = 4096 };
 
@@ -152,16 +154,28 @@ static struct result send_message(
         return message_send(call->socket, &outgoing, flags, sent);
 }
 
-struct result run_socket_sendmsg(
-        struct call *call, const struct socket_sendmsg_request *request, struct sent_messages *reply)
+/* Whether an interrupted call with the same key has sent the next message; *sent is how much of it. */
+static bool was_sent(const struct call *call, uint64_t start, const struct draft_message *message,
+        const struct sent_messages *reply, size_t *sent)
 {
-        if (call->draft == NULL)
-                TRY(draft_make(call, request));
+        if (start == SEND_ANYWHERE)
+                return false;
+        const bool counts = socket_has_boundaries(call->socket);
+        const uint64_t position = socket_position(call->socket, DIRECTION_SEND);
+        const uint64_t more = position - start - (counts ? (uint64_t)reply->messages : reply->sent);
+        *sent = counts || more > message->size ? message->size : (size_t)more;
+        return more > 0;
+}
+
+static struct result send_messages(struct call *call, uint64_t start, int flags, struct sent_messages *reply)
+{
         const struct draft *const draft = call->draft;
         while ((size_t)reply->messages < draft->count) {
                 const struct draft_message *const message = &draft->messages[reply->messages];
                 size_t sent = 0;
-                const struct result result = send_message(call, message, request->flags, &sent);
+                const struct result result = was_sent(call, start, message, reply, &sent)
+                                                     ? DONE
+                                                     : send_message(call, message, flags, &sent);
                 if (result.kind == RESULT_REFUSED && reply->messages > 0) {
                         reply->error.json = error_json(&result);
                         return DONE;
@@ -173,6 +187,17 @@ struct result run_socket_sendmsg(
                         break;
         }
         return DONE;
+}
+
+struct result run_socket_sendmsg(
+        struct call *call, const struct socket_sendmsg_request *request, struct sent_messages *reply)
+{
+        if (call->draft == NULL)
+                TRY(draft_make(call, request));
+        const struct result result =
+                send_messages(call, keyed_start(call, SEND_ANYWHERE), request->flags, reply);
+        keyed_note_sent(call);
+        return result;
 }
 
 /* Receiving. */

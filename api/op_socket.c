@@ -5,6 +5,7 @@
 
 #include "api/call.h"
 #include "api/guarded.h"
+#include "api/keyed.h"
 #include "api/netns_json.h"
 #include "api/option_json.h"
 #include "api/record.h"
@@ -185,6 +186,7 @@ static void describe(
         struct session *const session = call->socket == NULL ? call->session : call->socket->session;
         socket->owner = call->caller.account;
         socket->session = session == NULL ? NULL : session_reference(session);
+        socket->stored->made_by = keyed_number(call);
         if (label->bytes != NULL)
                 snprintf(socket->stored->label, sizeof socket->stored->label, "%s", label->bytes);
         /* It has kept nothing yet, so there is nothing that could fail. */

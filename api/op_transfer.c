@@ -4,6 +4,7 @@
 
 #include "api/framed.h"
 #include "api/guarded.h"
+#include "api/keyed.h"
 #include "api/place.h"
 #include "api/record.h"
 #include "daemon/sockets/message.h"
@@ -150,7 +151,7 @@ static struct result send_next(struct call *call, const struct parcel *whole, co
 }
 
 /* Sends from reply->sent on, until the kernel takes no more or all is sent. */
-static struct result send_on(struct call *call, const struct parcel *whole, bool all, struct sent *reply)
+static struct result send_all(struct call *call, const struct parcel *whole, bool all, struct sent *reply)
 {
         size_t taken;
         do
@@ -158,6 +159,15 @@ static struct result send_on(struct call *call, const struct parcel *whole, bool
                         call, whole, whole->bytes + reply->sent, whole->size - reply->sent, &taken, reply));
         while (all && reply->sent < whole->size);
         return DONE;
+}
+
+static struct result send_on(struct call *call, const struct parcel *whole, bool all, struct sent *reply)
+{
+        struct parcel placed = *whole;
+        placed.offset = keyed_start(call, whole->offset);
+        const struct result result = send_all(call, &placed, all, reply);
+        keyed_note_sent(call);
+        return result;
 }
 
 static struct parcel parcel_of_send(const struct socket_send_request *request)
@@ -327,7 +337,7 @@ struct result run_socket_recvfrom(
 bool call_streams_in(const struct call *call)
 {
         return (is_upload(call) || call->operation->request == &socket_send_request_fields) &&
-               call->socket->type == SOCK_STREAM;
+               call->socket != NULL && call->socket->type == SOCK_STREAM;
 }
 
 /* Streamed is what may be larger than what is gathered before a reply. */
@@ -335,7 +345,7 @@ bool call_streams_out(const struct call *call)
 {
         /* An outcome that is to be judged must be known before the reply begins. */
         if (call->operation->request != &socket_recv_request_fields || !call->raw_reply ||
-                call->expect != NULL || call->socket->type != SOCK_STREAM)
+                call->expect != NULL || call->socket == NULL || call->socket->type != SOCK_STREAM)
                 return false;
         const struct socket_recv_request *const request = call->request;
         /* What is retained is given whole, or not at all. */

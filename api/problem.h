@@ -8,6 +8,7 @@
 enum problem_kind {
         PROBLEM_ERRNO,              /* 422: the kernel said no */
         PROBLEM_UNEXPECTED_OUTCOME, /* 422: not what "expect" says */
+        PROBLEM_KEY_REUSED,         /* 422 */
         PROBLEM_UNSOUND_REQUEST,    /* 400 */
         PROBLEM_UNAUTHORIZED,       /* 401 */
         PROBLEM_FORBIDDEN,          /* 403 */
@@ -17,6 +18,7 @@ enum problem_kind {
         PROBLEM_UNKNOWN_PATH,       /* 404 */
         PROBLEM_WRONG_METHOD,       /* 405 */
         PROBLEM_POSITION_AHEAD,     /* 409 */
+        PROBLEM_INTERRUPTED,        /* 409 */
         PROBLEM_POSITION_GONE,      /* 410 */
         PROBLEM_TOO_LARGE,          /* 413 */
         PROBLEM_UNSUPPORTED_MEDIA,  /* 415 */

@@ -21,10 +21,10 @@ static const struct {
         { "Referrer-Policy", "no-referrer" },
 }, headers_of_allowed[] = {
         { "Vary", "Origin" },
-        { "Access-Control-Expose-Headers", "Location, Sockwright-Reply, Retry-After, Allow" },
+        { "Access-Control-Expose-Headers", "Location, Sockwright-Reply, Retry-After, Allow, Idempotency-Replayed" },
 }, headers_of_preflight[] = {
         { "Access-Control-Allow-Methods", "GET, POST, PUT, DELETE" },
-        { "Access-Control-Allow-Headers", "Authorization, Content-Type, Accept" },
+        { "Access-Control-Allow-Headers", "Authorization, Content-Type, Accept, Idempotency-Key" },
         { "Access-Control-Max-Age", "600" },
 };
 

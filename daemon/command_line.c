@@ -9,6 +9,7 @@
 #include <string.h>
 
 enum { DEFAULT_TIMEOUT_MS = 30000, MAX_TIMEOUT_MS = 3600000, THREADS_MAX = 256, MAX_HELD_BYTES = 1 << 30 };
+enum { KEPT_OUTCOMES = 10000, KEPT_OUTCOME_BYTES = 16 << 20, KEPT_OUTCOME_S = 3600 };
 
 /* What an option does: a command (with what it is about, if it takes an argument), a text to keep, a number
  * to read, a flag to set, or one more text for a list. */
@@ -178,6 +179,29 @@ static const struct row rows[] = {
                 .max = 1000000,
                 .offset = offsetof(struct configuration, each.requests),
                 .help = "The same for each name: requests per second. Default: no limit of its own." },
+        { .name = "kept-outcomes",
+                .argument = "N",
+                .effect = EFFECT_NUMBER,
+                .min = 1,
+                .max = 65536,
+                .offset = offsetof(struct configuration, kept_outcomes),
+                .help = "How many outcomes of requests with an Idempotency-Key are kept for each name, the "
+                        "newest. Default: 10000; of all names together, 65536." },
+        { .name = "kept-outcome-bytes",
+                .argument = "N",
+                .effect = EFFECT_NUMBER,
+                .min = 4096,
+                .max = 1 << 30,
+                .offset = offsetof(struct configuration, kept_outcome_bytes),
+                .help = "The same in bytes of their replies; one that is longer is done, but not kept. "
+                        "Default: 16777216." },
+        { .name = "kept-outcome-s",
+                .argument = "N",
+                .effect = EFFECT_NUMBER,
+                .min = 1,
+                .max = INT32_MAX,
+                .offset = offsetof(struct configuration, kept_outcome_s),
+                .help = "For how many seconds they are kept. Default: 3600." },
         { .name = "max-body",
                 .argument = "BYTES",
                 .effect = EFFECT_NUMBER,
@@ -289,7 +313,10 @@ bool command_line_read(int argc, char **argv, struct configuration *out)
         struct option options[ROW_COUNT + 1] = { 0 };
         *out = (struct configuration){ .max_timeout_ms = MAX_TIMEOUT_MS,
                 .default_timeout_ms = DEFAULT_TIMEOUT_MS,
-                .all.bytes = MAX_HELD_BYTES };
+                .all.bytes = MAX_HELD_BYTES,
+                .kept_outcomes = KEPT_OUTCOMES,
+                .kept_outcome_bytes = KEPT_OUTCOME_BYTES,
+                .kept_outcome_s = KEPT_OUTCOME_S };
         for (int i = 0; i < ROW_COUNT; i++)
                 options[i] = (struct option){ .name = rows[i].name,
                         .val = i + 1,

@@ -36,6 +36,7 @@ struct configuration {
         struct configured_limits {
                 int64_t sockets, parked, bytes, requests;
         } each, all; /* of every name, and of all together */
+        int64_t kept_outcomes, kept_outcome_bytes, kept_outcome_s;
         const char *tls_certificate, *tls_key, *tls_client_authority;
         bool audit, insecure_listen, keeper;
 };

@@ -25,6 +25,7 @@ struct request {
         struct route route;
         struct headers headers;
         struct call call;
+        char key[KEY_SIZE];      /* of the header Idempotency-Key; "": none */
         struct problem *problem; /* what is wrong before there is a call, from malloc() */
         enum stage stage;
         bool early;                /* the reply goes out before the body has come */
@@ -55,6 +56,16 @@ bool request_admit(struct request *request, bool sound_target);
 
 /* Whether the operation is for this caller. */
 bool request_permit(struct request *request);
+
+/* Takes the call's key, if there is one and the operation changes anything. False: it is none; the request
+ * has failed. */
+bool request_take_key(struct request *request);
+
+/* Marks a call with a key by all that was asked, once the body is there as it came. False without memory. */
+bool request_take_fingerprint(struct request *request);
+
+/* Fails a request whose key would be for what is streamed: true. */
+bool request_streams_with_key(struct request *request);
 
 /* Queues the reply of a request that is done, or of one that has failed. */
 enum MHD_Result request_reply(struct request *request);

@@ -24,6 +24,7 @@ static const struct {
         [HEADER_ORIGIN] = NAME("Origin"),
         [HEADER_REQUEST_METHOD] = NAME("Access-Control-Request-Method"),
         [HEADER_REQUEST_NETWORK] = NAME("Access-Control-Request-Private-Network"),
+        [HEADER_KEY] = NAME("Idempotency-Key"),
 };
 
 /* libmicrohttpd 0.9.75 cuts a header into strings where it stands, and silently takes lines that are folded,

@@ -15,6 +15,7 @@ enum header {
         HEADER_ORIGIN,
         HEADER_REQUEST_METHOD,  /* Access-Control-Request-Method: a preflight */
         HEADER_REQUEST_NETWORK, /* Access-Control-Request-Private-Network */
+        HEADER_KEY,             /* Idempotency-Key */
         HEADER_COUNT,
 };
 

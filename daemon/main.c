@@ -238,8 +238,14 @@ static bool make_service(struct daemon *daemon, size_t max_sockets)
                 daemon->descriptors, daemon->service.registry, &daemon->service.guard, daemon->service.note);
         daemon->service.sessions =
                 sessions_new(daemon->service.registry, daemon->service.waiter, daemon->service.reactors);
+        const struct configuration *const configuration = &daemon->configuration;
+        const struct outcome_bounds kept = { .count = (size_t)configuration->kept_outcomes,
+                .bytes = (size_t)configuration->kept_outcome_bytes,
+                .age_ns = configuration->kept_outcome_s * INT64_C(1000000000) };
+        daemon->service.outcomes = outcomes_new(&kept, daemon->service.waiter);
         if (daemon->service.registry == NULL || daemon->service.waiter == NULL ||
-                daemon->service.reactors == NULL || daemon->service.sessions == NULL) {
+                daemon->service.reactors == NULL || daemon->service.sessions == NULL ||
+                daemon->service.outcomes == NULL) {
                 log_write(LOG_LEVEL_ERROR, "cannot start: %s", strerror(errno));
                 return false;
         }
@@ -381,6 +387,7 @@ static void end_service(struct daemon *daemon)
 {
         sessions_free(daemon->service.sessions);
         reactors_free(daemon->service.reactors);
+        outcomes_free(daemon->service.outcomes);
         waiter_free(daemon->service.waiter);
         registry_free(daemon->service.registry);
 }

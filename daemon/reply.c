@@ -65,6 +65,7 @@ enum MHD_Result request_reply(struct request *request)
         add_header(response, "Content-Type", reply.media);
         add_header(response, "Location", reply.location);
         add_header(response, "Sockwright-Reply", reply.members);
+        add_header(response, "Idempotency-Replayed", reply.replayed ? "true" : NULL);
         free(reply.members);
         if (request->retry_after_s > 0) {
                 char seconds[24];

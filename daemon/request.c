@@ -110,9 +110,13 @@ static void start(struct request *request)
                 request_fail(request, PROBLEM_UNSUPPORTED_MEDIA, "Content-Type",
                         "The body must be application/json (curl --json), or application/octet-stream where "
                         "it is a payload.");
+        } else if (!request_take_key(request)) {
+                return;
         } else if (!begin_call(request)) {
                 request->stage = STAGE_DISCARD;
         } else if (request->stage == STAGE_RAW && call_streams_in(&request->call)) {
+                if (request_streams_with_key(request))
+                        return;
                 request->call.streamed = true;
                 request->stage = call_decode(&request->call) ? STAGE_STREAM : STAGE_DISCARD;
                 if (request->stage == STAGE_STREAM)
@@ -248,10 +252,12 @@ static enum MHD_Result end_body(struct request *request)
                 return MHD_YES;
         if (request->stage == STAGE_DISCARD || request->stage == STAGE_STREAM)
                 return request_reply(request);
-        if (!finish_body(request))
+        if (!request_take_fingerprint(request) || !finish_body(request))
                 return request_reply(request);
         request->stage = STAGE_RUN;
         request->call.streamed = call_streams_out(&request->call);
+        if (request->call.streamed && request_streams_with_key(request))
+                return request_reply(request);
         return run(request);
 }
 

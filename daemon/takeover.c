@@ -108,7 +108,8 @@ static bool restore(struct takeover *takeover, struct service *service, struct a
                 .accounts = accounts,
                 .guard = &service->guard,
                 .note = service->note };
-        if (!restore_run(&restored, takeover->image, &takeover->list)) {
+        if (!restore_run(&restored, takeover->image, &takeover->list) ||
+                !outcomes_restore(service->outcomes, takeover->image)) {
                 log_write(LOG_LEVEL_ERROR, "%s: no memory to go on with it", takeover->name);
                 return false;
         }
@@ -119,6 +120,9 @@ static bool restore(struct takeover *takeover, struct service *service, struct a
                 log_write(LOG_LEVEL_NOTICE,
                         "%zu sockets are closed: their session is over, or their peer denied",
                         restored.ended);
+        if (restored.emptied > 0)
+                log_write(LOG_LEVEL_ERROR, "what was kept of %zu sockets cannot be had any more",
+                        restored.emptied);
         if (restored.missing + restored.unknown > 0)
                 log_write(LOG_LEVEL_WARNING,
                         "%zu sockets of the earlier daemon are missing; %zu descriptors are nobody's, and "

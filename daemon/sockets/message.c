@@ -16,7 +16,6 @@ bool send_may_wait(int error, int flags)
         return receive_may_wait(error, flags) || (error == EINPROGRESS && (flags & MSG_DONTWAIT) == 0);
 }
 
-/* seccomp: sendmsg */
 struct result message_send(struct socket *socket, const struct outgoing *message, int flags, size_t *sent)
 {
         const struct passage *const to = message->to;
@@ -27,10 +26,9 @@ struct result message_send(struct socket *socket, const struct outgoing *message
                 .msg_namelen = to == NULL ? 0 : to->size,
                 .msg_control = message->control_size == 0 ? NULL : message->control,
                 .msg_controllen = message->control_size };
-        const ssize_t taken = sendmsg(socket->fd, &header, send_flags(flags));
+        const ssize_t taken = tally_send(&socket->stored->sent, socket->fd, &header, send_flags(flags));
         if (taken < 0)
                 return send_may_wait(errno, flags) ? would_block("sendmsg") : refused("sendmsg", errno);
-        tally_add(&socket->stored->sent, (uint64_t)taken);
         *sent = (size_t)taken;
         return DONE;
 }

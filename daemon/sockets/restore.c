@@ -232,15 +232,9 @@ static bool is_welcome(
         return verdict.allowed;
 }
 
-static void copy_tally(struct tally *to, struct tally *from)
-{
-        tally_settle(from);
-        to->bytes = from->bytes;
-        to->messages = from->messages;
-}
-
 /* All that the old record says of it. False without memory. */
-static bool copy(const struct restore *restore, struct socket *socket, struct stored_socket *old)
+static bool copy(struct restore *restore, const struct store_image *image, struct socket *socket,
+        struct stored_socket *old)
 {
         struct stored_socket *const stored = socket->stored;
         socket->number = old->number;
@@ -252,20 +246,26 @@ static bool copy(const struct restore *restore, struct socket *socket, struct st
         memcpy(stored->label, old->label, sizeof stored->label);
         stored->shared = old->shared;
         stored->claimed = old->claimed;
-        copy_tally(&stored->received, &old->received);
-        copy_tally(&stored->sent, &old->sent);
+        tally_settle(&old->sent);
+        stored->sent.bytes = old->sent.bytes;
+        stored->sent.messages = old->sent.messages;
+        (void)image;
+        tally_settle(&old->received);
+        stored->received.bytes = old->received.bytes;
+        stored->received.messages = old->received.messages;
         return old->netns[0] == '\0' || socket->netns != NULL;
 }
 
 /* Takes the descriptor over. False without memory. */
-static bool restore_socket(struct restore *restore, struct stored_socket *old, int *fd)
+static bool restore_socket(
+        struct restore *restore, const struct store_image *image, struct stored_socket *old, int *fd)
 {
         struct socket *socket socket_auto = socket_new(
                 *fd, int_option(*fd, SO_DOMAIN), int_option(*fd, SO_TYPE), int_option(*fd, SO_PROTOCOL));
         if (socket == NULL)
                 return false;
         take_fd(fd);
-        if (!copy(restore, socket, old))
+        if (!copy(restore, image, socket, old))
                 return false;
         if (!is_welcome(restore, socket, old)) {
                 socket_turn_away(socket);
@@ -295,7 +295,7 @@ static bool restore_sockets(
                 struct stored_socket *const old = records.items[i];
                 struct parcel_item *const item = find_item(list, list->count, number_of(old));
                 if (item != NULL && item->fd >= 0)
-                        good = restore_socket(restore, old, &item->fd);
+                        good = restore_socket(restore, image, old, &item->fd);
                 else
                         restore->missing += number_of(old) != STORED_COMING;
         }

@@ -24,6 +24,7 @@ struct restore {
         size_t ended;   /* sockets of a session that has ended, or whose peer the policy denies */
         size_t missing; /* records without a descriptor */
         size_t unknown; /* descriptors without a record */
+        size_t emptied; /* sockets whose kept bytes cannot be read, or had no room */
 };
 
 /* Copies what is live in the image, and takes over the descriptors; those that are of no use are closed.

@@ -11,6 +11,7 @@
 #include "daemon/sockets/tally.h"
 
 enum { STORED_VERSION = 1, LABEL_SIZE = 128 };
+enum { KEY_SIZE = 256, FINGERPRINT_SIZE = 32, MEDIA_SIZE = 48, LOCATION_SIZE = 64, SMALL_REPLY_SIZE = 1024 };
 
 /* The number of a socket that an accept(2) may have given, or may give yet; see socket_expect(). */
 #define STORED_COMING UINT64_MAX
@@ -48,4 +49,24 @@ struct stored_session {
 
 struct stored_outcome {
         _Atomic uint64_t number;
+
+        /* Written before the number is, then constant. */
+        char owner[ACCOUNT_NAME_SIZE], key[KEY_SIZE];
+        uint8_t fingerprint[FINGERPRINT_SIZE];
+
+        /* How much the call has sent: while it is sending, what its socket has sent from `start` on, which is
+         * the kernel's own count; else `taken`. Bytes of a stream, or messages. */
+        _Atomic bool sending;
+        bool counts_messages;
+        uint64_t socket, start, taken;
+
+        /* The reply; all of it is written before `done` is. */
+        _Atomic bool done;
+        bool whole; /* false: it was too large to be kept */
+        int status;
+        int64_t ended_ns; /* on now_ns()'s clock */
+        char media[MEDIA_SIZE], location[LOCATION_SIZE];
+        uint64_t extent; /* of the body, and of the other members behind it; 0: they stand in `small` */
+        uint64_t body_size, members_size;
+        uint8_t small[SMALL_REPLY_SIZE];
 };

@@ -189,10 +189,12 @@ static json_t *problem_example(enum problem_kind kind)
         return json;
 }
 
-/* Both ways in which an outcome can displease have one status, so they are examples of one response. */
+/* What has the same status is an example of one response: 422, and the 409 of what takes a position. */
 static json_t *response_examples(struct contract *contract, enum problem_kind kind)
 {
-        const enum problem_kind last = kind == PROBLEM_ERRNO ? PROBLEM_UNEXPECTED_OUTCOME : kind;
+        const enum problem_kind last = kind == PROBLEM_ERRNO            ? PROBLEM_KEY_REUSED
+                                       : kind == PROBLEM_POSITION_AHEAD ? PROBLEM_INTERRUPTED
+                                                                        : kind;
         json_t *const examples = json_object();
         for (enum problem_kind at = kind; at <= last; at++)
                 contract_set(contract, examples, problem_rows[at].response,
@@ -204,9 +206,25 @@ static const char allow_header[] =
         "{\"Allow\":{\"required\":true,\"description\":\"The methods that the path has.\","
         "\"schema\":{\"type\":\"string\"},\"example\":\"GET, DELETE\"}}";
 
+static const char replayed_header[] =
+        "{\"Idempotency-Replayed\":{\"$ref\":\"#/components/headers/IdempotencyReplayed\"}}";
+
+json_t *contract_replayed(void)
+{
+        return json_loads(replayed_header, 0, NULL);
+}
+
+/* Answers of the kernel and of the policy are kept for retries. */
+static bool is_kept(enum problem_kind kind)
+{
+        return kind == PROBLEM_ERRNO || kind == PROBLEM_DENIED;
+}
+
 json_t *contract_problem(struct contract *contract, enum problem_kind kind)
 {
         json_t *const response = json_pack("{s:s}", "description", problem_rows[kind].help);
+        if (is_kept(kind))
+                contract_set(contract, response, "headers", contract_replayed());
         if (kind == PROBLEM_WRONG_METHOD)
                 contract_set(contract, response, "headers", json_loads(allow_header, 0, NULL));
         contract_set(contract, response, "content",

@@ -20,6 +20,9 @@ void contract_append(struct contract *contract, json_t *array, json_t *value);
 /* A new {"$ref": "#/components/SECTION/NAME"}. */
 json_t *contract_reference(const char *section, const char *name);
 
+/* The header of replies that are repeated, for a response's `headers`; a new reference. */
+json_t *contract_replayed(void);
+
 /* Adds the schemas Problem, ErrnoOutcome and Timed. */
 void contract_add_outcomes(struct contract *contract);
 
@@ -53,6 +56,9 @@ json_t *contract_responses(struct contract *contract, const struct operation *op
 
 /* Sets a response under its status; takes it over. */
 void contract_set_status(struct contract *contract, json_t *responses, int status, json_t *response);
+
+/* Whether an operation takes an Idempotency-Key. */
+bool operation_takes_key(const struct operation *operation);
 
 /* Whether an operation asks for the token. */
 bool operation_is_private(const struct operation *operation);

@@ -21,6 +21,17 @@ bool operation_is_private(const struct operation *operation)
         return operation->role != ROLE_ANYONE;
 }
 
+bool operation_takes_key(const struct operation *operation)
+{
+        return operation->method != METHOD_GET;
+}
+
+/* To have deleted something that is not there is as good as having deleted it. */
+static bool may_be_unknown(const struct operation *operation)
+{
+        return operation_takes_key(operation) && operation->success != 204;
+}
+
 static bool is_any(const struct operation *operation)
 {
         (void)operation;
@@ -94,16 +105,19 @@ static bool acknowledges(const struct operation *operation)
         return fields_find(operation->request, "ack") != NULL;
 }
 
+/* Of one status, the last that applies is the response: it has the others among its examples. */
 static const struct rule rules[] = {
         { .problem = PROBLEM_UNSOUND_REQUEST, .applies = is_any },
         { .problem = PROBLEM_UNAUTHORIZED, .applies = operation_is_private },
         { .problem = PROBLEM_DENIED, .applies = is_judged },
         { .problem = PROBLEM_UNKNOWN_SOCKET, .applies = names_socket },
         { .problem = PROBLEM_UNKNOWN_SESSION, .applies = names_session },
+        { .problem = PROBLEM_INTERRUPTED, .applies = may_be_unknown },
         { .problem = PROBLEM_POSITION_AHEAD, .applies = takes_position },
         { .problem = PROBLEM_POSITION_GONE, .applies = acknowledges },
         { .problem = PROBLEM_TOO_LARGE, .applies = has_body },
         { .problem = PROBLEM_UNSUPPORTED_MEDIA, .applies = has_body },
+        { .problem = PROBLEM_KEY_REUSED, .applies = operation_takes_key },
         { .problem = PROBLEM_ERRNO, .applies = refuses },
         { .problem = PROBLEM_QUOTA, .applies = makes_sockets },
         { .problem = PROBLEM_ACK_REQUIRED, .applies = acknowledges },
@@ -153,12 +167,21 @@ static const char *success_text(int status)
         return status == 200 ? "What came of it." : status == 201 ? "What was made." : "It is done.";
 }
 
+static json_t *success_headers(const struct operation *operation)
+{
+        json_t *const headers = operation_takes_key(operation) ? contract_replayed() : json_object();
+        json_auto_t *location = operation->success == 201 ? json_loads(location_header, 0, NULL) : NULL;
+        if (location)
+                json_object_update(headers, location);
+        return headers;
+}
+
 static json_t *success_response(struct contract *contract, const struct operation *operation)
 {
         const struct fields *const reply = operation->reply;
         json_t *const response = json_pack("{s:s}", "description", success_text(operation->success));
-        if (operation->success == 201)
-                contract_set(contract, response, "headers", json_loads(location_header, 0, NULL));
+        if (operation_takes_key(operation))
+                contract_set(contract, response, "headers", success_headers(operation));
         if (operation->success == 204)
                 return response;
         json_t *const content = json_object();
@@ -173,10 +196,11 @@ static json_t *success_response(struct contract *contract, const struct operatio
 /* An expected errno is a 200, also where success has another status. */
 static json_t *expected_response(void)
 {
-        return json_pack("{s:s, s:{s:{s:o, s:{s:s, s:s, s:i, s:b, s:i}}}}", "description",
-                "An errno that `expect` names.", "content", "application/json", "schema",
-                contract_reference("schemas", "ErrnoOutcome"), "example", "call", "connect", "errno",
-                "ECONNREFUSED", "errno_number", ECONNREFUSED, "timed_out", 0, "duration_us", 42);
+        return json_pack("{s:s, s:o, s:{s:{s:o, s:{s:s, s:s, s:i, s:b, s:i}}}}", "description",
+                "An errno that `expect` names.", "headers", contract_replayed(), "content",
+                "application/json", "schema", contract_reference("schemas", "ErrnoOutcome"), "example",
+                "call", "connect", "errno", "ECONNREFUSED", "errno_number", ECONNREFUSED, "timed_out", 0,
+                "duration_us", 42);
 }
 
 void contract_set_status(struct contract *contract, json_t *responses, int status, json_t *response)

@@ -25,6 +25,14 @@ static const char about[] =
         "200, and\n"
         "every other outcome, success too, is a 422. A wait that ran out is 422 with `timed_out`.\n"
         "\n"
+        "**Retries.** A POST, PUT or DELETE with an `Idempotency-Key` is made once: whoever sends it again "
+        "gets the\n"
+        "same reply, with `Idempotency-Replayed: true`, and waits for it while the first one is under way, "
+        "which goes\n"
+        "on when its client goes. What is unsound, or meets a limit, is not kept. Streams go by positions "
+        "(`offset`)\n"
+        "instead.\n"
+        "\n"
         "**Any request** may also be answered 403 (where it comes from, or the host that it names, is not "
         "let in),\n"
         "404 (no such path) or 405 (the path has other methods, which `Allow` lists): the responses "
@@ -51,13 +59,22 @@ static const char bearer_scheme[] =
         "{\"bearerAuth\":{\"type\":\"http\",\"scheme\":\"bearer\",\"description\":"
         "\"The token that the daemon keeps in its token file. Not asked for on its unix socket.\"}}";
 
-static const char id_parameter[] =
+static const char shared_parameters[] =
         "{\"SocketId\":{\"name\":\"id\",\"in\":\"path\",\"required\":true,\"description\":\"The socket's "
         "id.\","
         "\"schema\":{\"type\":\"string\",\"minLength\":1},\"example\":\"k7f2m1q-12\"},"
         "\"SessionId\":{\"name\":\"id\",\"in\":\"path\",\"required\":true,\"description\":\"The session's "
         "id.\","
-        "\"schema\":{\"type\":\"string\",\"minLength\":1},\"example\":\"k7f2m1q-7\"}}";
+        "\"schema\":{\"type\":\"string\",\"minLength\":1},\"example\":\"k7f2m1q-7\"},"
+        "\"IdempotencyKey\":{\"name\":\"Idempotency-Key\",\"in\":\"header\",\"description\":\"A name of your "
+        "own "
+        "for this call, so that it can be repeated: it is made once, and its reply is given again.\","
+        "\"schema\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":255},\"example\":\"8e03978e-40d5-"
+        "43dd\"}}";
+
+static const char replayed[] =
+        "{\"IdempotencyReplayed\":{\"description\":\"This is the reply of an earlier request with the same "
+        "Idempotency-Key; nothing was done now.\",\"schema\":{\"const\":\"true\"},\"example\":\"true\"}}";
 
 static const enum problem_kind problems_of_any[] = { PROBLEM_UNAUTHORIZED, PROBLEM_FORBIDDEN,
         PROBLEM_UNKNOWN_PATH, PROBLEM_WRONG_METHOD, PROBLEM_QUOTA };
@@ -125,8 +142,9 @@ static void add_components(struct contract *contract)
         contract->schemas = json_object();
         contract->responses = json_object();
         contract_set(contract, components, "securitySchemes", json_loads(bearer_scheme, 0, NULL));
-        contract->parameters = json_loads(id_parameter, 0, NULL);
+        contract->parameters = json_loads(shared_parameters, 0, NULL);
         contract_set(contract, components, "parameters", contract->parameters);
+        contract_set(contract, components, "headers", json_loads(replayed, 0, NULL));
         contract_set(contract, components, "responses", contract->responses);
         contract_set(contract, components, "schemas", contract->schemas);
         contract_set(contract, contract->root, "components", components);

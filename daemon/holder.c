@@ -111,7 +111,8 @@ static _Noreturn void hold(pid_t daemon)
         struct pollfd end = { .fd = process, .events = POLLIN };
         const bool is_alive = getppid() == daemon;
         if (process < 0)
-                log_write(LOG_LEVEL_ERROR, "nothing will outlive the daemon: pidfd_open: %s", strerror(errno));
+                log_write(
+                        LOG_LEVEL_ERROR, "nothing will outlive the daemon: pidfd_open: %s", strerror(errno));
         if (process < 0 || !seccomp_install())
                 _exit(EXIT_FAILURE);
         while (is_alive && poll(&end, 1, -1) != 1)

@@ -1,0 +1,215 @@
+/* test_faults.c: system calls of the daemon fail while clients are at work: it lives on, says what failed, and
+ * loses nothing. Prints a table. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/faults/means.h"
+#include "tests/http/suite.h"
+#include "tests/load/load.h"
+
+enum { WARM_MS = 10000, STEP_US = 10000, LEAST_MS = 300, MOST_MS = 3000, ENOUGH = 100, CALM_MS = 10000 };
+
+/* What clients may see of it, and what the last row says of it. */
+struct row {
+        const char *name;
+        struct fault fault;
+        struct allowance allowance;
+        bool reported; /* and they must see it */
+};
+
+#define TRANSFERS                                                                                            \
+        (FAULT_OF(recv) | FAULT_OF(recvfrom) | FAULT_OF(recvmsg) | FAULT_OF(recvmmsg) | FAULT_OF(send) |     \
+                FAULT_OF(sendto) | FAULT_OF(sendmsg) | FAULT_OF(sendmmsg))
+#define SENDS (FAULT_OF(send) | FAULT_OF(sendto) | FAULT_OF(sendmsg) | FAULT_OF(sendmmsg))
+#define RECEIVES (FAULT_OF(recv) | FAULT_OF(recvfrom) | FAULT_OF(recvmsg) | FAULT_OF(recvmmsg))
+
+static const struct row built_rows[] = {
+        { .name = "EINTR, receiving",
+                .fault = { .calls = RECEIVES, .error = EINTR, .every = 2, .whose = FAULT_OURS } },
+        { .name = "EINTR, sending",
+                .fault = { .calls = SENDS, .error = EINTR, .every = 2, .whose = FAULT_OURS } },
+        { .name = "EINTR, accept",
+                .fault = { .calls = FAULT_OF(accept4), .error = EINTR, .every = 2, .whose = FAULT_OURS } },
+        { .name = "EINTR, waiting",
+                .fault = { .calls = FAULT_OF(epoll_pwait2) | FAULT_OF(epoll_wait) | FAULT_OF(poll),
+                        .error = EINTR,
+                        .every = 2,
+                        .whose = FAULT_OURS } },
+        { .name = "EINTR, splice",
+                .fault = { .calls = FAULT_OF(splice), .error = EINTR, .every = 2, .whose = FAULT_OURS } },
+        { .name = "EINTR, libmicrohttpd",
+                .fault = { .calls = TRANSFERS | FAULT_OF(epoll_wait),
+                        .error = EINTR,
+                        .every = 2,
+                        .whose = FAULT_LIBRARY } },
+        { .name = "short transfers",
+                .fault = { .calls = TRANSFERS, .cut = 7, .every = 1, .whose = FAULT_OURS } },
+        { .name = "short transfers, libmicrohttpd",
+                .fault = { .calls = TRANSFERS, .cut = 11, .every = 1, .whose = FAULT_LIBRARY } },
+        { .name = "ECONNABORTED, accept",
+                .fault = { .calls = FAULT_OF(accept4),
+                        .error = ECONNABORTED,
+                        .every = 2,
+                        .whose = FAULT_OURS } },
+        { .name = "EPROTO, accept",
+                .fault = { .calls = FAULT_OF(accept4), .error = EPROTO, .every = 2, .whose = FAULT_OURS } },
+        { .name = "EMFILE, accept",
+                .fault = { .calls = FAULT_OF(accept4), .error = EMFILE, .every = 2, .whose = FAULT_OURS },
+                .allowance = { { "EMFILE" } },
+                .reported = true },
+        { .name = "ENFILE, everything that makes descriptors",
+                .fault = { .calls = FAULT_OF(accept4) | FAULT_OF(socket) | FAULT_OF(socketpair) |
+                                    FAULT_OF(fcntl) | FAULT_OF(open) | FAULT_OF(pipe2),
+                        .error = ENFILE,
+                        .every = 2,
+                        .whose = FAULT_OURS },
+                .allowance = { { "ENFILE" } },
+                .reported = true },
+        { .name = "ENOBUFS, sending",
+                .fault = { .calls = SENDS, .error = ENOBUFS, .every = 3, .whose = FAULT_OURS },
+                .allowance = { { "ENOBUFS" } },
+                .reported = true },
+        { .name = "ENOMEM, receiving",
+                .fault = { .calls = RECEIVES, .error = ENOMEM, .every = 3, .whose = FAULT_OURS },
+                .allowance = { { "ENOMEM" } },
+                .reported = true },
+        { .name = "ENOMEM, epoll_ctl",
+                .fault = { .calls = FAULT_OF(epoll_ctl), .error = ENOMEM, .every = 2, .whose = FAULT_OURS } },
+        { .name = "EBUSY, dup3",
+                .fault = { .calls = FAULT_OF(dup3), .error = EBUSY, .every = 1, .whose = FAULT_OURS } },
+        { .name = "EAGAIN, pthread_create",
+                .fault = { .calls = FAULT_OF(pthread_create),
+                        .error = EAGAIN,
+                        .every = 1,
+                        .whose = FAULT_OURS | FAULT_LIBRARY } },
+};
+
+/* On any daemon. */
+static const struct row real_rows[] = {
+        { .name = "ENFILE, accept4 (strace)",
+                .fault = { .inject = "accept4:error=ENFILE:when=1+3" },
+                .allowance = { { "ENFILE" } },
+                .reported = true },
+        { .name = "ECONNABORTED, accept4 (strace)", .fault = { .inject = "accept4:error=ECONNABORTED:when=1+2" } },
+        { .name = "EINTR, recvfrom (strace)", .fault = { .inject = "recvfrom:error=EINTR:when=1+3" } },
+        { .name = "ENOBUFS, sendto (strace)",
+                .fault = { .inject = "sendto:error=ENOBUFS:when=1+5" },
+                .allowance = { { "ENOBUFS" } } },
+        { .name = "EMFILE, RLIMIT_NOFILE lowered",
+                .fault = { .resource = RLIMIT_NOFILE, .limit = 30 },
+                .allowance = { { "EMFILE" } },
+                .reported = true },
+};
+
+static const struct job *const jobs[] = { &job_stream, &job_forward, &job_bulk, &job_datagrams, &job_messages,
+        &job_accepts, &job_echo, &job_life, &job_batch, &job_park };
+
+/* What came of the rows, for the table. */
+static struct outcome {
+        const struct row *row;
+        const char *reason; /* why it was not tried, or NULL */
+        unsigned failed, in_flight;
+        uint64_t lost, doubled;
+} outcomes[COUNT(built_rows) + COUNT(real_rows)];
+static size_t outcome_count;
+
+/* Until each flow has got somewhere. False after a complaint. */
+static bool warm(struct load *load)
+{
+        const int64_t deadline = milliseconds() + WARM_MS;
+        for (size_t i = 0; i < load->flow_count && load->complaint[0] == '\0';) {
+                struct flow *const flow = &load->flows[i];
+                if (flow->job == &job_park || flow->job->take == NULL || flow->taken > 0)
+                        i++;
+                else if (milliseconds() < deadline)
+                        pause_us(STEP_US);
+                else
+                        complain(&flow->giver, "gets nowhere");
+        }
+        return load->complaint[0] == '\0';
+}
+
+static void go_wrong(struct load *load, const struct row *row, struct outcome *outcome)
+{
+        const int64_t began = milliseconds();
+        load->faulty = true;
+        struct means *const means = means_begin(load->daemon, &row->fault, &outcome->reason);
+        for (int64_t now; means != NULL && (now = milliseconds()) < began + MOST_MS;) {
+                const bool enough = row->fault.calls == 0 ? now > began + MOST_MS / 2
+                                                          : means_count(means) >= ENOUGH;
+                if (enough && now > began + LEAST_MS)
+                        break;
+                pause_us(STEP_US);
+        }
+        if (means != NULL)
+                outcome->failed = means_end(means);
+        load->faulty = false;
+}
+
+static void expect_descriptors(const struct daemon *daemon, long before)
+{
+        const int64_t deadline = milliseconds() + CALM_MS;
+        while (daemon_descriptors(daemon) > before)
+                if (milliseconds() > deadline)
+                        fail_msg("%ld descriptors, not %ld", daemon_descriptors(daemon), before);
+                else
+                        pause_us(STEP_US);
+}
+
+static void play_row(struct stage *stage, const void *context)
+{
+        static struct load load;
+        const struct row *const row = context;
+        struct outcome *const outcome = &outcomes[outcome_count++];
+        outcome->row = row;
+        load = (struct load){ .allowance = row->allowance };
+        const long descriptors = daemon_descriptors(stage->daemon);
+        const bool started = load_start(&load, stage->daemon, jobs, COUNT(jobs));
+        if (started && warm(&load))
+                go_wrong(&load, row, outcome);
+        load_stop(&load);
+        outcome->in_flight = load.in_flight;
+        outcome->lost = load_lost(&load);
+        outcome->doubled = load_doubled(&load);
+        if (row->fault.limit != 0)
+                outcome->failed = load.refused;
+        assert_string_equal(load.complaint, "");
+        assert_int_equal(outcome->lost, 0);
+        assert_int_equal(outcome->doubled, 0);
+        if (outcome->reason != NULL)
+                skip();
+        if (outcome->failed == 0 || (row->reported && load.refused == 0))
+                fail_msg("%u calls failed, clients saw %u of them", outcome->failed, load.refused);
+        expect_descriptors(stage->daemon, descriptors);
+}
+
+static void print_table(void)
+{
+        printf("%-44s %8s %10s %6s %8s\n", "fault", "injected", "in flight", "lost", "doubled");
+        for (size_t i = 0; i < outcome_count; i++) {
+                const struct outcome *const outcome = &outcomes[i];
+                if (outcome->reason != NULL)
+                        printf("%-44s not tried: %s\n", outcome->row->name, outcome->reason);
+                else
+                        printf("%-44s %8u %10u %6llu %8llu\n", outcome->row->name, outcome->failed,
+                                outcome->in_flight, (unsigned long long)outcome->lost,
+                                (unsigned long long)outcome->doubled);
+        }
+}
+
+int main(int argc, char **argv)
+{
+        const bool built = argc > 1 && strcmp(argv[1], "built") == 0;
+        means_open();
+        if (built)
+                SUITE_ADD_ROWS(play_row, built_rows);
+        else
+                SUITE_ADD_ROWS(play_row, real_rows);
+        const int failed = suite_run("faults", NULL);
+        print_table();
+        means_close();
+        return failed;
+}

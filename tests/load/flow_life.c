@@ -1,0 +1,96 @@
+/* flow_life.c: sockets that come and go: one by one, in batches, in sessions; and calls that stay parked. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/http/steps.h"
+#include "tests/http/wire.h"
+#include "tests/load/load.h"
+
+static bool open_nothing(struct flow *flow)
+{
+        (void)flow;
+        return true;
+}
+
+static void give_life(struct worker *giver)
+{
+        char id[LOAD_ID_SIZE];
+        say(giver, "{'type':'SOCK_DGRAM','bind':'127.0.0.1:0','label':'short-lived'}");
+        if (!make_socket(giver, id, NULL))
+                return;
+        say(giver, "{'level':'SOL_SOCKET','option':'SO_RCVBUF','value':65536}");
+        tell(giver, "POST", "/v1/sockets/%s/setsockopt", id);
+        say(giver, "{'level':'SOL_SOCKET','option':'SO_RCVBUF'}");
+        tell(giver, "POST", "/v1/sockets/%s/getsockopt", id);
+        tell(giver, "POST", "/v1/sockets/%s/recv?size=1&timeout_ms=1", id);
+        tell(giver, "GET", "/v1/sockets/%s/options", id);
+        tell(giver, "DELETE", "/v1/sockets/%s", id);
+}
+
+const struct job job_life = { "life", open_nothing, give_life, NULL, NULL };
+
+static const char batch_steps[] =
+        "{'rollback':true,'steps':["
+        "{'name':'pair','path':'/v1/socketpairs'},"
+        "{'path':'/v1/sockets/{pair/sockets/0/id}/send','body':{'text':'batch'}},"
+        "{'path':'/v1/sockets/{pair/sockets/1/id}/recv','body':{'size':5},'parallel':true},"
+        "{'path':'/v1/sockets/{pair/sockets/0/id}/recv','body':{'size':5,'timeout_ms':5},"
+        "'parallel':true,'on_error':'continue'},"
+        "{'method':'DELETE','path':'/v1/sockets/{pair/sockets/0/id}'},"
+        "{'method':'DELETE','path':'/v1/sockets/{pair/sockets/1/id}'}]}";
+
+/* One that fails by a fault is rolled back, and made again in the next round. */
+static void give_batch(struct worker *giver)
+{
+        char failed[32];
+        say(giver, "%s", batch_steps);
+        struct reply *const reply = ask(giver, "POST", "/v1/batch");
+        const json_t *const number = reply == NULL ? NULL : json_object_get(reply->json, "failed");
+        snprintf(failed, sizeof failed, "results.%d.body", (int)json_integer_value(number));
+        if (json_is_integer(number) && !is_allowed_failure(giver, member_of(reply, failed)))
+                complain(giver, "a step failed: %.300s", reply->body);
+        reply_free(reply);
+}
+
+const struct job job_batch = { "batch", open_nothing, give_batch, NULL, NULL };
+
+/* A recv that is parked while all the rest goes on, on a connection of its own, and a reader for it at the
+ * end. */
+static bool open_park(struct flow *flow)
+{
+        char path[128];
+        struct worker *const worker = &flow->giver;
+        say(worker, "{'type':'SOCK_DGRAM'}");
+        struct reply *const reply = ask(worker, "POST", "/v1/socketpairs");
+        copy_id(reply, "sockets.0.id", flow->ids[0]);
+        copy_id(reply, "sockets.1.id", flow->ids[1]);
+        reply_free(reply);
+        snprintf(path, sizeof path, "/v1/sockets/%s/recv?size=9&timeout_ms=3000000", flow->ids[0]);
+        flow->fd = wire_open(flow->load->daemon, OVER_UNIX);
+        wire_post(flow->fd, flow->load->daemon, path);
+        flow->given = 1;
+        return flow->ids[1][0] != '\0';
+}
+
+static void give_park(struct worker *giver)
+{
+        enum { PAUSE_US = 10000 };
+        (void)giver;
+        pause_us(PAUSE_US);
+}
+
+static void close_park(struct flow *flow)
+{
+        struct wire_reply reply;
+        if (!tell(&flow->giver, "POST", "/v1/sockets/%s/send?text=parked", flow->ids[1]))
+                return;
+        wire_read(flow->fd, &reply);
+        if (reply.status == 200 && strstr(reply.body, "cGFya2Vk") != NULL)
+                flow->taken = 1;
+        else
+                complain(&flow->giver, "%d %s", reply.status, reply.body);
+}
+
+const struct job job_park = { "park", open_park, give_park, NULL, close_park };

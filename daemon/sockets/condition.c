@@ -62,7 +62,7 @@ struct result condition_connection(struct socket *socket)
         read_status(socket, &status);
         if (!is_listening(&status))
                 return refused("accept", EINVAL);
-        return hold(poll(&polled, 1, 0) == 1 && (polled.revents & POLLIN) != 0);
+        return hold(TEMP_FAILURE_RETRY(poll(&polled, 1, 0)) == 1 && (polled.revents & POLLIN) != 0);
 }
 
 /* Whoever has waited for long can wait a little longer: so many old waits cost little, and a new one is exact

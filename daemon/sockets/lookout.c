@@ -55,7 +55,7 @@ void lookout_release(struct lookout *lookout)
 static void poll_once(struct look *look)
 {
         struct pollfd polled = { .fd = look->socket->fd, .events = look->events };
-        (void)poll(&polled, 1, 0); /* where it fails, it leaves revents alone */
+        (void)TEMP_FAILURE_RETRY(poll(&polled, 1, 0)); /* where it fails, it leaves revents alone */
         look->revents = polled.revents;
 }
 

@@ -96,7 +96,7 @@ static struct result receive_new(struct socket *socket, struct incoming *message
                 .msg_namelen = sizeof address->storage,
                 .msg_control = message->control_size == 0 ? NULL : message->control,
                 .msg_controllen = message->control_size };
-        const ssize_t length = recvmsg(socket->fd, header, flags | more);
+        const ssize_t length = TEMP_FAILURE_RETRY(recvmsg(socket->fd, header, flags | more));
         if (length < 0)
                 return receive_may_wait(errno, flags) ? would_block("recvmsg") : refused("recvmsg", errno);
         const bool discards = socket->type == SOCK_STREAM && (flags & MSG_TRUNC) != 0;

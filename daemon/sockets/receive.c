@@ -21,13 +21,13 @@ bool receive_is_at_end(const struct socket *socket, int flags)
                 return socket->type == SOCK_STREAM && (flags & MSG_ERRQUEUE) == 0;
         struct pollfd end = { .fd = socket->fd, .events = POLLRDHUP };
         int queued = 0;
-        return poll(&end, 1, 0) > 0 && (end.revents & (POLLRDHUP | POLLHUP)) != 0 &&
+        return TEMP_FAILURE_RETRY(poll(&end, 1, 0)) > 0 && (end.revents & (POLLRDHUP | POLLHUP)) != 0 &&
                (ioctl(socket->fd, SIOCINQ, &queued) != 0 || queued == 0);
 }
 
 bool receive_may_wait(int error, int flags)
 {
-        return (error == EAGAIN || error == EINTR) && (flags & MSG_DONTWAIT) == 0;
+        return error == EAGAIN && (flags & MSG_DONTWAIT) == 0;
 }
 
 /* What was gathered and not handed over. */
@@ -52,7 +52,7 @@ static struct result receive_message(
                 .msg_iovlen = 1,
                 .msg_name = &address->storage,
                 .msg_namelen = sizeof address->storage };
-        const ssize_t length = recvmsg(socket->fd, &message, flags | MSG_DONTWAIT);
+        const ssize_t length = TEMP_FAILURE_RETRY(recvmsg(socket->fd, &message, flags | MSG_DONTWAIT));
         if (length < 0)
                 return receive_may_wait(errno, flags) ? would_block("recv") : refused("recv", errno);
         receipt->length = (size_t)length;
@@ -136,7 +136,7 @@ static struct result take(struct socket *socket, uint8_t *bytes, size_t size, in
 {
         if (inbox_retains(socket))
                 return retained_take(socket, bytes, size, flags, taken);
-        const ssize_t received = recv(socket->fd, bytes, size, flags | MSG_DONTWAIT);
+        const ssize_t received = TEMP_FAILURE_RETRY(recv(socket->fd, bytes, size, flags | MSG_DONTWAIT));
         if (received < 0)
                 return receive_may_wait(errno, flags) ? would_block("recv") : refused("recv", errno);
         if (received > 0 && (flags & MSG_PEEK) == 0)

@@ -1,6 +1,8 @@
 /* send.c: sending bytes or one message, also such as may have been sent before. */
 #include "daemon/sockets/send.h"
 
+#include <unistd.h>
+
 #include "daemon/sockets/message.h"
 
 /* How many of its bytes the kernel has, and whether that is all of it. */
@@ -27,8 +29,10 @@ static ssize_t transmit(struct socket *socket, const struct parcel *parcel, size
         const struct passage *const to = parcel->to;
         const int flags = send_flags(parcel->flags);
         if (parcel->offset == SEND_ANYWHERE) {
-                const ssize_t sent = sendto(socket->fd, parcel->bytes + start, parcel->size - start, flags,
-                        to == NULL ? NULL : (const struct sockaddr *)&to->storage, to == NULL ? 0 : to->size);
+                const ssize_t sent =
+                        TEMP_FAILURE_RETRY(sendto(socket->fd, parcel->bytes + start, parcel->size - start,
+                                flags, to == NULL ? NULL : (const struct sockaddr *)&to->storage,
+                                to == NULL ? 0 : to->size));
                 if (sent >= 0)
                         tally_add(&socket->stored->sent, (uint64_t)sent);
                 return sent;

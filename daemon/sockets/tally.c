@@ -1,7 +1,9 @@
 /* tally.c: how much of one direction the kernel gave or took, counted by the kernel itself. */
 #include "daemon/sockets/tally.h"
 
+#include <errno.h>
 #include <stddef.h>
+#include <unistd.h>
 
 /* No message is as long. */
 static const unsigned NOT_YET = UINT32_MAX;
@@ -49,7 +51,7 @@ static void prepare(struct tally *tally, const struct msghdr *message)
 ssize_t tally_receive(struct tally *tally, int fd, struct msghdr *message, int flags)
 {
         prepare(tally, message);
-        if (recvmmsg(fd, &tally->header, 1, flags, NULL) < 0)
+        if (TEMP_FAILURE_RETRY(recvmmsg(fd, &tally->header, 1, flags, NULL)) < 0)
                 return -1;
         const ssize_t length = (ssize_t)tally->header.msg_len;
         *message = tally->header.msg_hdr;
@@ -61,7 +63,7 @@ ssize_t tally_receive(struct tally *tally, int fd, struct msghdr *message, int f
 ssize_t tally_send(struct tally *tally, int fd, const struct msghdr *message, int flags)
 {
         prepare(tally, message);
-        if (sendmmsg(fd, &tally->header, 1, flags) < 0)
+        if (TEMP_FAILURE_RETRY(sendmmsg(fd, &tally->header, 1, flags)) < 0)
                 return -1;
         const ssize_t length = (ssize_t)tally->header.msg_len;
         note(tally);

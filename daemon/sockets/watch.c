@@ -106,7 +106,7 @@ void watch_leave_client(struct watch *watch, const struct wait *wait)
 bool watch_client_is_gone(const struct wait *wait)
 {
         struct pollfd client = { .fd = wait->client_fd, .events = wait->client_is_local ? 0 : POLLRDHUP };
-        return wait->client_fd >= 0 && poll(&client, 1, 0) > 0;
+        return wait->client_fd >= 0 && TEMP_FAILURE_RETRY(poll(&client, 1, 0)) > 0;
 }
 
 /* seccomp: read */

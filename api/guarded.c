@@ -14,8 +14,8 @@
 
 static const int64_t UNIX_CONNECT_RETRY_NS = 5000000, ACCEPT_PAUSE_NS = 1000000;
 
-/* So many peers are turned away before others get the thread. */
-enum { DENIED_AT_ONCE = 64 };
+/* So many connections are passed over before others get the thread. */
+enum { PASSED_AT_ONCE = 64 };
 
 /* A denial is told whole. */
 _Static_assert(
@@ -221,11 +221,13 @@ static bool peer_is_welcome(struct call *call, const struct socket *listener, co
 
 struct result guarded_accept(struct call *call, const struct socket *listener, struct socket *coming)
 {
-        for (int denied = 0; denied < DENIED_AT_ONCE; denied++) {
+        for (int passed = 0; passed < PASSED_AT_ONCE; passed++) {
                 struct address peer;
-                if (!socket_accept(coming, listener, call->caller.policy, &peer))
-                        return errno == EAGAIN || errno == EINTR ? would_block("accept")
-                                                                 : refused("accept", errno);
+                if (!socket_accept(coming, listener, call->caller.policy, &peer)) {
+                        if (accept_passes_over(errno))
+                                continue;
+                        return errno == EAGAIN ? would_block("accept") : refused("accept", errno);
+                }
                 if (peer_is_welcome(call, listener, &peer))
                         return DONE;
                 socket_turn_away(coming);

@@ -30,6 +30,12 @@ bool link_may(struct link *link, enum deed_kind kind, const struct target *targe
         return verdict.allowed;
 }
 
+/* What passes when others have given something back. */
+static bool is_short(int error)
+{
+        return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
 static bool is_welcome(struct link *link, const struct address *peer)
 {
         struct target target;
@@ -37,35 +43,41 @@ static bool is_welcome(struct link *link, const struct address *peer)
         return link_may(link, DEED_ACCEPT, &target);
 }
 
-/* Takes the next connection, under a reservation that is the new link's once it is made. seccomp: accept4 */
-static enum step accept_one(struct link *link, size_t reserved, bool *made)
+/* Takes the next connection that may come in, into link->accepted. seccomp: accept4 */
+static enum step accept_one(struct link *link)
 {
         const struct socket *const listener = link->socket;
         struct address peer = { .size = sizeof peer.storage };
-        socket_unblock(listener);
-        fd_auto int fd = accept4(
-                link->in.fd, (struct sockaddr *)&peer.storage, &peer.size, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM))
+        struct socket *socket socket_auto = socket_expect(listener);
+        if (socket == NULL)
                 return STEP_LATER;
-        if (fd < 0 && (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED))
+        socket_unblock(listener);
+        socket->fd = accept4(
+                link->in.fd, (struct sockaddr *)&peer.storage, &peer.size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (socket->fd < 0 && is_short(errno))
+                return STEP_LATER;
+        if (socket->fd < 0 && (errno == EAGAIN || accept_passes_over(errno)))
                 return STEP_READABLE;
-        link->error = fd < 0 ? errno : 0;
-        if (fd < 0)
+        link->error = socket->fd < 0 ? errno : 0;
+        if (socket->fd < 0)
                 return STEP_ENDED;
         if (!is_welcome(link, &peer)) {
-                connection_reset(take_fd(&fd));
+                connection_reset(take_fd(&socket->fd));
                 link->reactor->counts.denied++;
                 return STEP_MORE;
         }
-        struct socket *socket socket_auto =
-                socket_new(fd, listener->family, listener->type, listener->protocol);
-        if (socket == NULL)
-                return STEP_LATER;
-        take_fd(&fd);
         socket->owner = link->reactor->plan.account;
-        socket->parent = listener->number;
+        link->accepted = TAKE(socket);
+        return STEP_MORE;
+}
+
+/* Makes a link for it, whose the reservation is then. Where one cannot be made now, the connection waits. */
+static enum step serve_accepted(struct link *link, size_t reserved)
+{
         struct link *connection;
-        *made = link_new(link->reactor, socket, reserved, &connection).kind == RESULT_DONE;
+        if (link_new(link->reactor, link->accepted, reserved, &connection).kind != RESULT_DONE)
+                return STEP_LATER;
+        socket_release(TAKE(link->accepted));
         return STEP_MORE;
 }
 
@@ -74,13 +86,15 @@ enum step link_accept(struct link *link)
         struct reactor *const reactor = link->reactor;
         struct registry *const registry = reactor->reactors->registry;
         const size_t reserved = 1 + link_places(reactor);
-        bool made = false;
         link->due_ns = now_ns() + ACCEPT_PAUSE_NS;
         if (reactor->connections >= reactor->plan.connections ||
                 registry_reserve(registry, reactor->plan.account, reserved).kind != RESULT_DONE)
                 return STEP_LATER;
-        const enum step step = accept_one(link, reserved, &made);
-        if (!made)
+        const unsigned before = reactor->connections;
+        enum step step = link->accepted == NULL ? accept_one(link) : STEP_MORE;
+        if (link->accepted != NULL)
+                step = serve_accepted(link, reserved);
+        if (reactor->connections == before)
                 registry_unreserve(registry, reactor->plan.account, reserved);
         return step;
 }

@@ -8,28 +8,32 @@
 
 #include "daemon/sockets/cleanup.h"
 #include "daemon/sockets/registry.h"
+#include "daemon/sockets/waiter.h"
 
 enum { STEPS_PER_TURN = 8 };
 
+static const int64_t UNWATCHED_PAUSE_NS = 10000000;
+
 /* seccomp: epoll_ctl */
-static void watch_entry(const struct link *link, struct epoll_entry *entry, uint32_t events)
+static bool watch_entry(const struct link *link, struct epoll_entry *entry, uint32_t events)
 {
         struct epoll_event event = { .events = events, .data.u64 = link->ticket };
         if (entry->events == events)
-                return;
+                return true;
         const int change = events == 0 ? EPOLL_CTL_DEL : entry->events == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
-        epoll_ctl(link->reactor->reactors->epoll, change, entry->fd, &event);
+        if (epoll_ctl(link->reactor->reactors->epoll, change, entry->fd, &event) != 0)
+                return false;
         entry->events = events;
+        return true;
 }
 
-static void watch(struct link *link, uint32_t in, uint32_t out)
+/* False: the kernel has no memory to watch it. */
+static bool watch(struct link *link, uint32_t in, uint32_t out)
 {
-        if (link->out.fd == link->in.fd) {
-                watch_entry(link, &link->in, in | out);
-        } else {
-                watch_entry(link, &link->in, in);
-                watch_entry(link, &link->out, out);
-        }
+        if (link->out.fd == link->in.fd)
+                return watch_entry(link, &link->in, in | out);
+        const bool watched = watch_entry(link, &link->in, in);
+        return watch_entry(link, &link->out, out) && watched;
 }
 
 static void set_later(struct link *link, bool later)
@@ -65,6 +69,7 @@ static void link_free(struct link *link)
                 close_fd(&link->out.fd);
         close_fd(&link->pipe[0]);
         close_fd(&link->pipe[1]);
+        socket_release(link->accepted);
         EVP_MD_CTX_free(link->hash);
         account_give_back(reactor->plan.account, RESOURCE_BYTES, link->held);
         free(link->matcher);
@@ -137,6 +142,16 @@ static void pass_end(const struct link *link)
         shutdown(link->out.fd, SHUT_WR);
 }
 
+/* Where the kernel does not watch, the link looks again itself after a while. seccomp: epoll_ctl */
+static void await(struct link *link, enum step step)
+{
+        const bool watched =
+                watch(link, step == STEP_READABLE ? EPOLLIN : 0, step == STEP_WRITABLE ? EPOLLOUT : 0);
+        if (!watched)
+                link->due_ns = now_ns() + UNWATCHED_PAUSE_NS;
+        set_later(link, step == STEP_LATER || !watched);
+}
+
 /* The end, or an error, of one link. Closing an accepted connection while the peer still sends would reset
  * it, and lose what it has not read yet. */
 static void link_finish(struct link *link)
@@ -154,7 +169,7 @@ static void link_finish(struct link *link)
         }
         if (drains) {
                 link->step = link_drain;
-                watch(link, EPOLLIN, 0);
+                await(link, STEP_READABLE);
         } else {
                 link_end(link);
         }
@@ -169,13 +184,6 @@ static enum step next_step(struct link *link)
                 return STEP_READABLE;
         link->due_ns = 0;
         return STEP_LATER;
-}
-
-/* seccomp: epoll_ctl */
-static void await(struct link *link, enum step step)
-{
-        watch(link, step == STEP_READABLE ? EPOLLIN : 0, step == STEP_WRITABLE ? EPOLLOUT : 0);
-        set_later(link, step == STEP_LATER);
 }
 
 /* Some steps, and then others have their turn. */

@@ -62,6 +62,7 @@ struct link {
         size_t output_size;
         bool sending;
         struct address peer;     /* the datagram's sender */
+        struct socket *accepted; /* of a listener: a connection that no link could be made for yet, or NULL */
         struct link *next, **at; /* of the reactor */
 };
 

@@ -9,6 +9,8 @@
 
 static const uint64_t NS_PER_S = 1000000000;
 
+static const int64_t SHORT_PAUSE_NS = 10000000;
+
 static enum step fail(struct link *link, int error)
 {
         link->error = error;
@@ -19,13 +21,25 @@ static enum step fail(struct link *link, int error)
 static bool is_passing(int error)
 {
         return error == ECONNREFUSED || error == EHOSTUNREACH || error == ENETUNREACH || error == EHOSTDOWN ||
-               error == ENETDOWN || error == EMSGSIZE || error == ENOBUFS || error == ECONNRESET ||
-               error == EPERM || error == ENOENT;
+               error == ENETDOWN || error == EMSGSIZE || error == ECONNRESET || error == EPERM ||
+               error == ENOENT;
 }
 
 static bool is_blocked(int error)
 {
         return error == EAGAIN || error == EINTR;
+}
+
+/* What the kernel lacks now, it may have later: nothing is lost meanwhile. */
+static bool is_short(int error)
+{
+        return error == ENOBUFS || error == ENOMEM;
+}
+
+static enum step try_later(struct link *link)
+{
+        link->due_ns = now_ns() + SHORT_PAUSE_NS;
+        return STEP_LATER;
 }
 
 /* seccomp: recvfrom */
@@ -67,6 +81,8 @@ static enum step read_some(struct link *link, uint8_t *bytes, size_t size, size_
         if (size == 0)
                 return STEP_ENDED;
         const struct result result = read_any(link, bytes, size, used);
+        if (result.kind == RESULT_REFUSED && is_short(result.error))
+                return try_later(link);
         if (result.kind == RESULT_WAIT || (link->datagrams && is_passing(result.error)))
                 return STEP_READABLE;
         if (result.kind != RESULT_DONE)
@@ -107,6 +123,8 @@ static enum step send_some(struct link *link, const uint8_t *bytes, size_t size,
         const ssize_t sent = answers ? send_answer(link, bytes, size)
                                      : send(link->out.fd, bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT);
         *used = sent < 0 ? 0 : (size_t)sent;
+        if (sent < 0 && is_short(errno))
+                return try_later(link);
         if (sent < 0)
                 return is_blocked(errno) ? STEP_WRITABLE : fail(link, errno);
         count_sent(link, *used);
@@ -168,6 +186,8 @@ static enum step splice_in(struct link *link)
                 splice(link->in.fd, NULL, link->pipe[1], NULL, REACTOR_BLOCK, SPLICE_F_NONBLOCK);
         if (taken < 0 && errno == EINVAL)
                 return leave_pipe(link);
+        if (taken < 0 && is_short(errno))
+                return try_later(link);
         if (taken < 0)
                 return is_blocked(errno) ? STEP_READABLE : fail(link, errno);
         link->eof = taken == 0;
@@ -183,6 +203,8 @@ static enum step splice_out(struct link *link)
 {
         socket_unblock(link->to);
         const ssize_t sent = splice(link->pipe[0], NULL, link->out.fd, NULL, link->piped, SPLICE_F_NONBLOCK);
+        if (sent < 0 && is_short(errno))
+                return try_later(link);
         if (sent < 0)
                 return is_blocked(errno) ? STEP_WRITABLE : fail(link, errno);
         link->piped -= (size_t)sent;

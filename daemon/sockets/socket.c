@@ -1,6 +1,7 @@
 /* socket.c: counted references to owned sockets, and what the kernel says of them. */
 #include "daemon/sockets/socket.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/netlink.h>
 #include <linux/sockios.h>
@@ -133,6 +134,16 @@ static void set_linger(int fd, bool reset)
         setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
 }
 
+bool accept_passes_over(int error)
+{
+        static const int errors[] = { EINTR, ECONNABORTED, ENETDOWN, EPROTO, ENOPROTOOPT, EHOSTDOWN, ENONET,
+                EHOSTUNREACH, ENETUNREACH };
+        for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
+                if (errors[i] == error)
+                        return true;
+        return false;
+}
+
 void connection_reset(int fd)
 {
         set_linger(fd, true);
@@ -144,9 +155,7 @@ void socket_close(struct socket *socket, bool reset)
 {
         fd_auto const int nothing = open("/dev/null", O_PATH | O_CLOEXEC);
         set_linger(socket->fd, reset);
-        if (nothing >= 0)
-                dup3(nothing, socket->fd, O_CLOEXEC);
-        else
+        if (nothing < 0 || dup3(nothing, socket->fd, O_CLOEXEC) < 0)
                 shutdown(socket->fd, SHUT_RDWR);
 }
 

@@ -89,6 +89,10 @@ void socket_turn_away(struct socket *socket);
  */
 void socket_close(struct socket *socket, bool reset);
 
+/* Whether accept(2) says nothing of the listener with that, but of a connection that has failed by the time
+ * it is taken: the next one is to be taken instead. */
+bool accept_passes_over(int error);
+
 /* Closes a connection that nobody is to have: its peer sees a reset. */
 void connection_reset(int fd);
 

@@ -47,7 +47,7 @@ static const char DEFAULT_LISTEN[] = "127.0.0.1:7625";
 struct daemon {
         struct configuration configuration;
         struct paths paths;
-        size_t descriptors;
+        size_t descriptors, parked; /* the most */
         int signal_fd;
         struct service service;
         struct accounts *accounts;
@@ -107,6 +107,7 @@ static bool block_signals(struct daemon *daemon)
         sigaddset(&signals, SIGINT);
         sigaddset(&signals, SIGHUP);
         signal(SIGPIPE, SIG_IGN);
+        signal(SIGXFSZ, SIG_IGN); /* a log that is full is no reason to die */
         daemon->signal_fd = sigprocmask(SIG_BLOCK, &signals, NULL) == 0
                                     ? signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK)
                                     : -1;
@@ -124,7 +125,13 @@ static struct limits limits_of(const struct configured_limits *configured)
 static bool load_access(struct daemon *daemon)
 {
         const struct configuration *const configuration = &daemon->configuration;
-        const struct limits each = limits_of(&configuration->each), all = limits_of(&configuration->all);
+        const struct limits each = limits_of(&configuration->each);
+        struct limits all = limits_of(&configuration->all);
+        /* More than there are connections, since the steps of a batch wait without; but each has a
+         * descriptor. */
+        if (all.most[RESOURCE_PARKED] == 0)
+                all.most[RESOURCE_PARKED] = daemon->descriptors;
+        daemon->parked = all.most[RESOURCE_PARKED];
         daemon->accounts = accounts_new(&each, &all);
         if (daemon->accounts != NULL)
                 daemon->access =
@@ -233,7 +240,8 @@ static bool make_service(struct daemon *daemon, size_t max_sockets)
         if (!takeover_begin(&daemon->kept, &takeover))
                 return false;
         daemon->service.registry = registry_new(max_sockets);
-        daemon->service.waiter = waiter_new(daemon->descriptors);
+        /* A batch that is yet to start waits beside its call; and the watchdog does. */
+        daemon->service.waiter = waiter_new(daemon->descriptors + 2 * daemon->parked);
         daemon->service.reactors = reactors_new(
                 daemon->descriptors, daemon->service.registry, &daemon->service.guard, daemon->service.note);
         daemon->service.sessions =

@@ -80,8 +80,8 @@ struct shortened {
         struct iovec pieces[PIECES_MAX];
 };
 
-static void shorten_message(enum fault_call call, const void *caller, int fd, const struct msghdr *message,
-        struct shortened *out)
+static void shorten_message(
+        enum fault_call call, const void *caller, int fd, const struct msghdr *message, struct shortened *out)
 {
         size_t size = 0;
         out->header = *message;
@@ -122,8 +122,8 @@ int epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event)
         return REAL(epoll_ctl)(epoll, operation, fd, event);
 }
 
-int epoll_pwait2(
-        int epoll, struct epoll_event *events, int count, const struct timespec *timeout, const sigset_t *mask)
+int epoll_pwait2(int epoll, struct epoll_event *events, int count, const struct timespec *timeout,
+        const sigset_t *mask)
 {
         return FAILS(epoll_pwait2) ? -1 : REAL(epoll_pwait2)(epoll, events, count, timeout, mask);
 }
@@ -209,8 +209,7 @@ int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags, struct
         struct shortened shortened;
         if (FAILS(recvmmsg))
                 return -1;
-        shorten_message(
-                CALL_recvmmsg, __builtin_return_address(0), fd, &messages->msg_hdr, &shortened);
+        shorten_message(CALL_recvmmsg, __builtin_return_address(0), fd, &messages->msg_hdr, &shortened);
         struct iovec *const pieces = messages->msg_hdr.msg_iov;
         messages->msg_hdr.msg_iov = shortened.header.msg_iov;
         const int received = REAL(recvmmsg)(fd, messages, count, flags, timeout);
@@ -245,8 +244,7 @@ int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
         struct shortened shortened;
         if (FAILS(sendmmsg))
                 return -1;
-        shorten_message(
-                CALL_sendmmsg, __builtin_return_address(0), fd, &messages->msg_hdr, &shortened);
+        shorten_message(CALL_sendmmsg, __builtin_return_address(0), fd, &messages->msg_hdr, &shortened);
         struct iovec *const pieces = messages->msg_hdr.msg_iov;
         messages->msg_hdr.msg_iov = shortened.header.msg_iov;
         const int sent = REAL(sendmmsg)(fd, messages, count, flags);

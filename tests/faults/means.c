@@ -67,8 +67,8 @@ static void become_tracer(const struct means *means)
         snprintf(trace, sizeof trace, "trace=%.*s", (int)strcspn(means->fault->inject, ":"),
                 means->fault->inject);
         snprintf(inject, sizeof inject, "inject=%s", means->fault->inject);
-        const char *const line[] = { "strace", "-f", "-qq", "-o", means->trace_path, "-e", trace, "-e", inject,
-                "-p", process, NULL };
+        const char *const line[] = { "strace", "-f", "-qq", "-o", means->trace_path, "-e", trace, "-e",
+                inject, "-p", process, NULL };
         const int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
         dup2(nowhere, STDERR_FILENO);
         execvp("strace", (char *const *)(const void *)line);

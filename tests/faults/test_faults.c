@@ -1,5 +1,5 @@
-/* test_faults.c: system calls of the daemon fail while clients are at work: it lives on, says what failed, and
- * loses nothing. Prints a table. */
+/* test_faults.c: system calls of the daemon fail while clients are at work: it lives on, says what failed,
+ * and loses nothing. Prints a table. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -93,7 +93,8 @@ static const struct row real_rows[] = {
                 .fault = { .inject = "accept4:error=ENFILE:when=1+3" },
                 .allowance = { { "ENFILE" } },
                 .reported = true },
-        { .name = "ECONNABORTED, accept4 (strace)", .fault = { .inject = "accept4:error=ECONNABORTED:when=1+2" } },
+        { .name = "ECONNABORTED, accept4 (strace)",
+                .fault = { .inject = "accept4:error=ECONNABORTED:when=1+2" } },
         { .name = "EINTR, recvfrom (strace)", .fault = { .inject = "recvfrom:error=EINTR:when=1+3" } },
         { .name = "ENOBUFS, sendto (strace)",
                 .fault = { .inject = "sendto:error=ENOBUFS:when=1+5" },
@@ -138,8 +139,8 @@ static void go_wrong(struct load *load, const struct row *row, struct outcome *o
         load->faulty = true;
         struct means *const means = means_begin(load->daemon, &row->fault, &outcome->reason);
         for (int64_t now; means != NULL && (now = milliseconds()) < began + MOST_MS;) {
-                const bool enough = row->fault.calls == 0 ? now > began + MOST_MS / 2
-                                                          : means_count(means) >= ENOUGH;
+                const bool enough =
+                        row->fault.calls == 0 ? now > began + MOST_MS / 2 : means_count(means) >= ENOUGH;
                 if (enough && now > began + LEAST_MS)
                         break;
                 pause_us(STEP_US);

@@ -59,7 +59,8 @@ void take_counted(struct flow *flow, const uint8_t *bytes, size_t size)
                         complain(&flow->taker, "strange bytes at %llu", (unsigned long long)flow->position);
                         return;
                 }
-                /* Those that came before are doubled; those in between are lost, as fewer come than are given. */
+                /* Those that came before are doubled; those in between are lost, as fewer come than are
+                 * given. */
                 const uint64_t again = position < flow->position ? flow->position - position : 0;
                 const size_t skipped = again < size ? (size_t)again : size;
                 flow->doubled += skipped;

@@ -40,8 +40,8 @@ static void take_connection(struct worker *taker)
 {
         struct flow *const flow = taker->flow;
         char id[LOAD_ID_SIZE];
-        struct reply *const accepted = ask(
-                taker, "POST", "/v1/sockets/%s/accept?timeout_ms=%d", flow->ids[LISTENER], PATIENCE_MS);
+        struct reply *const accepted =
+                ask(taker, "POST", "/v1/sockets/%s/accept?timeout_ms=%d", flow->ids[LISTENER], PATIENCE_MS);
         copy_id(accepted, "id", id);
         reply_free(accepted);
         if (id[0] == '\0')

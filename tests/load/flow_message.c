@@ -92,9 +92,10 @@ static void give_messages(struct worker *giver)
                 return;
         for (unsigned i = 0; i < TOGETHER; i++)
                 data[i] = number_data(flow->given + i);
-        say(giver, "{'messages':[{'buffers':[{'data':'%s'}]},{'buffers':[{'data':'%s'}]},"
-                    "{'buffers':[{'data':'%s'}]}],'timeout_ms':%d}", data[0],
-                data[1], data[2], PATIENCE_MS);
+        say(giver,
+                "{'messages':[{'buffers':[{'data':'%s'}]},{'buffers':[{'data':'%s'}]},"
+                "{'buffers':[{'data':'%s'}]}],'timeout_ms':%d}",
+                data[0], data[1], data[2], PATIENCE_MS);
         for (unsigned i = 0; i < TOGETHER; i++)
                 free(data[i]);
         struct reply *const reply = ask(giver, "POST", "/v1/sockets/%s/sendmsg", flow->ids[NEAR]);

@@ -90,8 +90,8 @@ static void upload(struct worker *giver)
                 abort();
         fill_counted(bytes, BULK_SIZE, flow->given);
         for (size_t sent = 0; sent < BULK_SIZE && !giver->failed;) {
-                struct reply *const reply = ask_raw(giver, "PUT", bytes + sent, BULK_SIZE - sent,
-                        "/v1/sockets/%s/send", flow->ids[NEAR]);
+                struct reply *const reply = ask_raw(
+                        giver, "PUT", bytes + sent, BULK_SIZE - sent, "/v1/sockets/%s/send", flow->ids[NEAR]);
                 const size_t more = (size_t)number_of(reply, "sent");
                 flow->given += more;
                 sent += more;
@@ -121,11 +121,14 @@ static void take_bulk(struct worker *taker)
         struct flow *const flow = taker->flow;
         if (!wait_for(&flow->ready, PATIENCE_MS))
                 return;
-        struct reply *const reply =
-                ask_raw(taker, "POST", NULL, 0, "/v1/sockets/%s/recv?until=eof", flow->ids[FAR]);
-        if (succeeded(reply))
-                take_counted(flow, (const uint8_t *)reply->body, reply->size);
-        reply_free(reply);
+        for (bool whole = false; !whole && !taker->failed;) {
+                struct reply *const reply =
+                        ask_raw(taker, "POST", NULL, 0, "/v1/sockets/%s/recv?until=eof", flow->ids[FAR]);
+                whole = succeeded(reply);
+                if (reply != NULL)
+                        take_counted(flow, (const uint8_t *)reply->body, reply->size);
+                reply_free(reply);
+        }
         sem_post(&flow->done);
 }
 

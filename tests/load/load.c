@@ -20,8 +20,8 @@ void complain(struct worker *worker, const char *format, ...)
         worker->failed = true;
         pthread_mutex_lock(&load->lock);
         if (load->complaint[0] == '\0') {
-                const int size = snprintf(
-                        load->complaint, sizeof load->complaint, "%s: ", worker->flow->job->name);
+                const int size =
+                        snprintf(load->complaint, sizeof load->complaint, "%s: ", worker->flow->job->name);
                 va_start(arguments, format);
                 vsnprintf(load->complaint + size, sizeof load->complaint - (size_t)size, format, arguments);
                 va_end(arguments);
@@ -87,12 +87,19 @@ static bool is_allowed(const struct load *load, const char *errno_name)
         return false;
 }
 
+/* The beginning of a streamed reply: an error came after it. */
+static bool is_cut_short(const struct reply *reply)
+{
+        return reply->status == 0 && reply->size > 0;
+}
+
 /* Whether the request is to be made again. */
 static bool is_to_repeat(struct load *load, const struct reply *reply)
 {
         const bool refused = (reply->status == 422 && is_allowed(load, errno_of(reply))) ||
                              (reply->status == 429 && load->allowance.quota);
-        const bool dropped = reply->status == 0 && load->allowance.drops;
+        const bool dropped = is_cut_short(reply) ? load->allowance.errno_names[0] != NULL
+                                                 : reply->status == 0 && load->allowance.drops;
         load->refused += refused;
         load->dropped += dropped;
         return refused || dropped;
@@ -132,8 +139,8 @@ static struct reply *insist(struct worker *worker, const struct request *request
                 if (succeeded(reply) || has_timed_out(reply))
                         return reply;
                 const bool again = is_to_repeat(load, reply) && milliseconds() < deadline;
-                /* What has been sent must not be sent again. */
-                if (again && number_of(reply, "sent") > 0)
+                /* What has been sent, or received, is not to be sent or received again. */
+                if (again && (number_of(reply, "sent") > 0 || is_cut_short(reply)))
                         return reply;
                 if (!again)
                         complain(worker, "%.150s: %d %.80s%.250s", reply->name, reply->status, reply->trouble,

@@ -62,7 +62,7 @@ struct load {
         _Atomic bool stopping;
         _Atomic bool faulty; /* a fault is on: requests are counted as in flight of it */
         _Atomic unsigned requests, in_flight, refused, dropped;
-        pthread_mutex_t lock;            /* guards the complaint */
+        pthread_mutex_t lock;           /* guards the complaint */
         char complaint[COMPLAINT_SIZE]; /* the first */
 };
 
@@ -82,7 +82,7 @@ uint64_t load_doubled(const struct load *load);
 void say(struct worker *worker, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Makes a request until it is answered by a success, by a wait that ran out, or by a failure that has sent
- * some of the bytes. NULL after a complaint. To be freed. */
+ * or received some of the bytes. NULL after a complaint. To be freed. */
 struct reply *ask(struct worker *worker, const char *method, const char *path, ...)
         __attribute__((format(printf, 3, 4)));
 

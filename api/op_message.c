@@ -5,6 +5,7 @@
 #include "api/draft.h"
 #include "api/guarded.h"
 #include "api/keyed.h"
+#include "api/place.h"
 #include "api/record.h"
 #include "api/rights.h"
 #include "api/vessel.h"
@@ -71,8 +72,12 @@ static const struct field socket_recvmsg_request_rows[] = {
                 "Receive up to so many `messages`, waiting for the first one only.", .min = 1,
                 .max = COUNT_MOST, .example = "16"),
         FIELD(struct socket_recvmsg_request, ancillary_size,
-                "Room for ancillary data, in bytes; what does not fit is lost, with MSG_CTRUNC.", .min = 0,
-                .max = CONTROL_MAX_SIZE, .fallback = ANCILLARY_DEFAULT_SIZE, .example = "256"),
+                "Room for ancillary data, in bytes; what does not fit is lost, with MSG_CTRUNC. A socket "
+                "that "
+                "retains keeps at most 1024 bytes of it, of a stream and on AF_UNIX none: descriptors are "
+                "not kept.",
+                .min = 0, .max = CONTROL_MAX_SIZE, .fallback = ANCILLARY_DEFAULT_SIZE, .example = "256"),
+        PLACE_FIELDS(struct socket_recvmsg_request),
 };
 const struct fields socket_recvmsg_request_fields =
         FIELDS(struct socket_recvmsg_request, socket_recvmsg_request_rows);
@@ -88,6 +93,13 @@ static const struct field received_message_rows[] = {
         FIELD(struct received_message, length,
                 "How long the message was: more than `size` where it was cut off (MSG_TRUNC).",
                 .optional = true, .schema = "{\"type\":\"integer\",\"minimum\":0}", .example = "6"),
+        FIELD(struct received_message, offset,
+                "The position of what was received: of its first byte, or the message's number.",
+                .optional = true, .schema = "{\"type\":\"integer\",\"minimum\":0}", .progress = true,
+                .example = "0"),
+        FIELD(struct received_message, next,
+                "The position behind it; the same as `offset` where nothing was taken.", .optional = true,
+                .schema = "{\"type\":\"integer\",\"minimum\":0}", .progress = true, .example = "6"),
         FIELD(struct received_message, address,
                 "The sender, or with MSG_ERRQUEUE where the message that failed went; left out where the "
                 "kernel gives none.",
@@ -202,18 +214,27 @@ struct result run_socket_sendmsg(
 
 /* Receiving. */
 
-/* Its data stay in the vessel. */
+/* Its data stay in the vessel. A refusal may have a position too. */
 static struct result receive_message(struct call *call, const struct socket_recvmsg_request *request,
-        const struct vessel *vessel, struct received_message *out)
+        uint64_t at, const struct vessel *vessel, struct received_message *out)
 {
         const struct descriptor_taker taker = { .take = rights_take, .context = call };
         struct incoming incoming = { .pieces = vessel->pieces,
                 .piece_count = vessel->piece_count,
                 .control = vessel->control,
-                .control_size = (size_t)request->ancillary_size };
-        TRY(message_receive(call->socket, &incoming, request->flags));
+                .control_size = (size_t)request->ancillary_size,
+                .at = at };
+        const struct result result = message_receive(call->socket, &incoming, request->flags);
+        *out = (struct received_message){ .offset.json = NULL };
+        if (result.kind == RESULT_DONE || incoming.next > incoming.offset) {
+                out->offset.json = json_integer((json_int_t)incoming.offset);
+                out->next.json = json_integer((json_int_t)incoming.next);
+        }
+        TRY(result);
         call_keep(call, incoming.size);
-        *out = (struct received_message){ .size.json = json_integer((json_int_t)incoming.size),
+        *out = (struct received_message){ .offset = out->offset,
+                .next = out->next,
+                .size.json = json_integer((json_int_t)incoming.size),
                 .length.json = json_integer((json_int_t)incoming.length),
                 .address = incoming.address,
                 .flags.json = encode_constant(&message_flag_names, true, incoming.flags),
@@ -230,18 +251,25 @@ static struct result receive_many(struct call *call, const struct socket_recvmsg
         const struct vessel *vessel, struct received_message *reply)
 {
         bool end = false;
+        uint64_t at = request->offset;
         if ((request->flags & MSG_PEEK) != 0)
                 return call_unsound(call, "flags",
                         "flags: MSG_PEEK does not go with `count`: each message would be the first");
         for (int i = 0; i < request->count && !end; i++) {
                 struct received_message message;
-                const struct result result = receive_message(call, request, vessel, &message);
-                if (i == 0)
-                        TRY(result);
+                const struct result result = receive_message(call, request, at, vessel, &message);
+                if (i == 0 && result.kind != RESULT_DONE) {
+                        *reply = message;
+                        return result;
+                }
+                if (at != POSITION_NONE)
+                        at = (uint64_t)json_integer_value(message.next.json);
                 if (result.kind == RESULT_REFUSED && result.error != EAGAIN)
                         reply->error.json = error_json(&result);
-                if (result.kind != RESULT_DONE)
+                if (result.kind != RESULT_DONE) {
+                        fields_release(&received_message_fields, &message);
                         break;
+                }
                 if (i == 0)
                         reply->messages.json = json_array();
                 end = message.eof || call_room(call).kind != RESULT_DONE;
@@ -258,9 +286,10 @@ struct result run_socket_recvmsg(
         struct vessel vessel vessel_auto = { .size = 0 };
         TRY(call_room(call));
         TRY(vessel_make(call, request, &vessel));
+        TRY(call_place(call, request->offset, request->ack, request->flags));
         if (request->count > 0)
                 return receive_many(call, request, &vessel, reply);
-        TRY(receive_message(call, request, &vessel, reply));
+        TRY(receive_message(call, request, request->offset, &vessel, reply));
         /* What was not needed of the room goes back. */
         uint8_t *const fitting = realloc(vessel.bytes, reply->data.size + 1);
         if (fitting != NULL)

@@ -303,7 +303,11 @@ struct result run_socket_recv(
         } else {
                 const size_t size =
                         request->size == UINT64_MAX ? RECEIVE_DEFAULT_SIZE : (size_t)request->size;
-                TRY(receive_at(call->socket, request->offset, size, request->flags, &receipt));
+                const struct result result =
+                        receive_at(call->socket, request->offset, size, request->flags, &receipt);
+                reply->offset = receipt.offset;
+                reply->next = receipt.next;
+                TRY(result);
         }
         *reply = (struct received){ .size = receipt.length,
                 .offset = receipt.offset,
@@ -324,6 +328,8 @@ struct result run_socket_recvfrom(
                 receive_at(call->socket, request->offset, (size_t)request->size, request->flags, &receipt);
         if (received.kind == RESULT_REFUSED || received.kind == RESULT_WAIT)
                 received.call = "recvfrom";
+        reply->offset = receipt.offset;
+        reply->next = receipt.next;
         TRY(received);
         *reply = (struct received_from){ .size = receipt.length,
                 .offset = receipt.offset,

@@ -271,7 +271,7 @@ struct received_message {
         struct binary data;
         struct value buffers, size, length;
         struct address address;
-        struct value flags;
+        struct value offset, next, flags;
         bool eof;
         struct value ancillary, messages, error;
 };

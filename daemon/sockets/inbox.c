@@ -149,9 +149,15 @@ struct result inbox_make_room(struct socket *socket, size_t size, uint8_t **tail
         return DONE;
 }
 
-void inbox_added(struct socket *socket, size_t unread)
+void inbox_added(struct socket *socket, size_t size)
 {
-        socket->unread += unread;
+        socket->unread += size;
+}
+
+void inbox_added_message(struct socket *socket, const struct kept *kept)
+{
+        socket->unread += kept->size;
+        socket->kept.size += kept_space(kept);
 }
 
 /* How many bytes of theirs, and in the extent, there are between two positions. */

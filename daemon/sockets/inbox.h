@@ -67,9 +67,10 @@ struct kept;
 const struct kept *inbox_message(struct socket *socket, uint64_t number);
 
 /* Makes room for `size` more bytes behind what is kept, at *tail; of a socket that retains no more than are
- * free. They count as kept once the tally has them, which is to be said: unread are those not handed out. */
+ * free. They are kept once the tally has them, which is then to be said. */
 struct result inbox_make_room(struct socket *socket, size_t size, uint8_t **tail);
-void inbox_added(struct socket *socket, size_t unread);
+void inbox_added(struct socket *socket, size_t size);
+void inbox_added_message(struct socket *socket, const struct kept *kept);
 
 /* Everything before the position was handed out; what does not retain forgets it. */
 void inbox_hand_out(struct socket *socket, uint64_t position);

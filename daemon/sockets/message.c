@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "daemon/sockets/cleanup.h"
-#include "daemon/sockets/receive.h"
+#include "daemon/sockets/retained.h"
 
 int send_flags(int asked)
 {
@@ -41,8 +41,7 @@ static size_t room_of(const struct incoming *message)
         return room;
 }
 
-/* Whether the kernel tells a datagram's real length when asked, and is not put off by being asked. */
-static bool tells_length(const struct socket *socket)
+bool message_tells_length(const struct socket *socket)
 {
         static const int families[] = { AF_INET, AF_INET6, AF_UNIX, AF_PACKET, AF_NETLINK };
         for (size_t i = 0; i < sizeof families / sizeof *families; i++)
@@ -56,6 +55,7 @@ static struct result receive_unread(struct socket *socket, struct incoming *mess
 {
         TRY(receive_piece(socket, message->pieces[0].iov_base, room, flags, &message->size));
         message->length = message->size;
+        message->next = inbox_cursor(socket);
         return DONE;
 }
 
@@ -70,7 +70,7 @@ static bool gathers(const struct socket *socket, const struct incoming *message,
 
 static struct result receive_whole(struct socket *socket, struct incoming *message, size_t room, int flags)
 {
-        struct goal goal = { .bytes = room, .limit = room, .offset = POSITION_NONE };
+        struct goal goal = { .bytes = room, .limit = room, .offset = message->at };
         struct receipt receipt = { .size = 0 };
         struct result result = receive_until(socket, &goal, flags & ~MSG_WAITALL, &receipt);
         if (result.kind == RESULT_REFUSED)
@@ -81,6 +81,7 @@ static struct result receive_whole(struct socket *socket, struct incoming *messa
                 memcpy(message->pieces[0].iov_base, bytes, receipt.size);
         message->size = message->length = receipt.size;
         message->end = receipt.eof;
+        message->next = receipt.next;
         return DONE;
 }
 
@@ -89,7 +90,7 @@ static struct result receive_new(struct socket *socket, struct incoming *message
 {
         struct address *const address = &message->address;
         struct msghdr *const header = &message->header;
-        const int more = MSG_DONTWAIT | MSG_CMSG_CLOEXEC | (tells_length(socket) ? MSG_TRUNC : 0);
+        const int more = MSG_DONTWAIT | MSG_CMSG_CLOEXEC | (message_tells_length(socket) ? MSG_TRUNC : 0);
         *header = (struct msghdr){ .msg_iov = message->pieces,
                 .msg_iovlen = message->piece_count,
                 .msg_name = &address->storage,
@@ -107,8 +108,56 @@ static struct result receive_new(struct socket *socket, struct incoming *message
         address->size = header->msg_namelen < sizeof address->storage ? header->msg_namelen
                                                                       : (socklen_t)sizeof address->storage;
         address->given = address->size > 0;
-        if (!message->end && (flags & (MSG_PEEK | RECEIVE_SIDE_FLAGS)) == 0)
-                tally_add(&socket->stored->received, (uint64_t)length);
+        if (message->end || (flags & (MSG_PEEK | RECEIVE_SIDE_FLAGS)) != 0)
+                return DONE;
+        tally_add(&socket->stored->received, (uint64_t)length);
+        message->next = inbox_cursor(socket);
+        return DONE;
+}
+
+/* The message as it is kept, which may be more than there is room for now. */
+static void copy_kept(const struct kept *kept, struct incoming *message, size_t room)
+{
+        const size_t control_size =
+                kept->control_size < message->control_size ? kept->control_size : message->control_size;
+        message->size = kept->size < room ? kept->size : room;
+        message->length = kept->length;
+        message->flags = kept->flags & ~MSG_CMSG_CLOEXEC;
+        if (message->size < kept->size)
+                message->flags |= MSG_TRUNC;
+        if (control_size < kept->control_size)
+                message->flags |= MSG_CTRUNC;
+        if (message->size > 0)
+                memcpy(message->pieces[0].iov_base, kept_bytes(kept), message->size);
+        if (control_size > 0)
+                memcpy(message->control, kept_control(kept), control_size);
+        message->header.msg_control = control_size == 0 ? NULL : message->control;
+        message->header.msg_controllen = control_size;
+}
+
+static struct result receive_kept(struct socket *socket, struct incoming *message, size_t room, int flags)
+{
+        struct retained retained = { .kept = NULL };
+        struct result result = retained_message(socket, message->at, room, flags, &retained);
+        if (result.kind == RESULT_REFUSED || result.kind == RESULT_WAIT)
+                result.call = "recvmsg";
+        message->next = retained.next;
+        message->end = retained.end;
+        TRY(result);
+        message->address = retained.address;
+        if (retained.kept != NULL)
+                copy_kept(retained.kept, message, room);
+        return DONE;
+}
+
+static struct result receive_retained(struct socket *socket, struct incoming *message, size_t room, int flags)
+{
+        if (socket_has_boundaries(socket))
+                return receive_kept(socket, message, room, flags);
+        TRY(retained_bytes(socket, message->at, message->pieces[0].iov_base, room, flags, &message->size));
+        message->length = message->size;
+        message->end = message->size == 0 && room > 0;
+        message->next = message->offset + ((flags & MSG_PEEK) != 0 ? 0 : message->size);
         return DONE;
 }
 
@@ -116,12 +165,15 @@ struct result message_receive(struct socket *socket, struct incoming *message, i
 {
         const size_t room = room_of(message);
         message->size = message->length = 0;
+        message->offset = message->next = message->at == POSITION_NONE ? inbox_cursor(socket) : message->at;
         message->flags = 0;
         message->end = false;
         message->address = (struct address){ .size = 0 };
         message->header = (struct msghdr){ .msg_control = NULL };
         if (gathers(socket, message, room, flags))
                 return receive_whole(socket, message, room, flags);
+        if (retained_serves(socket, message->at, flags))
+                return receive_retained(socket, message, room, flags);
         if (socket->unread > 0 && room > 0 && (flags & RECEIVE_SIDE_FLAGS) == 0)
                 return receive_unread(socket, message, room, flags);
         return receive_new(socket, message, room, flags);

@@ -31,14 +31,19 @@ struct incoming {
         size_t piece_count;
         uint8_t *control; /* the caller's */
         size_t control_size;
+        uint64_t at; /* of a socket that retains: the position to receive from, or POSITION_NONE */
 
-        size_t size;   /* bytes in the pieces */
-        size_t length; /* the message's real one, which may be more */
-        int flags;     /* MSG_TRUNC, MSG_CTRUNC, MSG_EOR … */
-        bool end;      /* the peer sends no more */
+        uint64_t offset, next; /* as of struct receipt; of a refusal that has a position too, else equal */
+        size_t size;           /* bytes in the pieces */
+        size_t length;         /* the message's real one, which may be more */
+        int flags;             /* MSG_TRUNC, MSG_CTRUNC, MSG_EOR … */
+        bool end;              /* the peer sends no more */
         struct address address;
         struct msghdr header; /* to walk the ancillary data; its descriptors are the caller's now */
 };
+
+/* Whether the kernel tells a datagram's real length when asked, and is not put off by being asked. */
+bool message_tells_length(const struct socket *socket);
 
 /* Receives once; bytes that a receive_until() left come first. Fills in all from `size` on. RESULT_WAIT, or a
  * refusal. Called under the receive lane's turn. */

@@ -35,8 +35,7 @@ struct result retained_place(struct socket *socket, uint64_t offset, uint64_t ac
         return offset < inbox_base(socket) ? misplaced(RESULT_GONE, "offset") : DONE;
 }
 
-/* Of the call rather than the connection: they come again by themselves. */
-static bool is_lasting(int error)
+bool retained_is_lasting(int error)
 {
         static const int lasting[] = { ENOTCONN, EINVAL, EOPNOTSUPP, EBADF, ENOTSOCK, EFAULT, ENOMEM };
         for (size_t i = 0; i < sizeof lasting / sizeof *lasting; i++)
@@ -62,7 +61,7 @@ struct result retained_take(struct socket *socket, uint8_t *bytes, size_t size, 
 {
         _Atomic int *const noted = &socket->stored->inbox.error;
         ssize_t received = ask(socket, bytes, size, flags);
-        if (received < 0 && !receive_may_wait(errno, 0) && !is_lasting(errno)) {
+        if (received < 0 && !receive_may_wait(errno, 0) && !retained_is_lasting(errno)) {
                 *noted = errno;
                 received = ask(socket, bytes, size, flags);
         }
@@ -93,7 +92,7 @@ static struct result take_more(struct socket *socket, uint8_t *bytes, size_t siz
         return DONE;
 }
 
-static uint64_t start_of(const struct socket *socket, uint64_t offset)
+uint64_t retained_start(const struct socket *socket, uint64_t offset)
 {
         return offset == POSITION_NONE ? inbox_cursor(socket) : offset;
 }
@@ -101,7 +100,7 @@ static uint64_t start_of(const struct socket *socket, uint64_t offset)
 struct result retained_bytes(
         struct socket *socket, uint64_t offset, uint8_t *bytes, size_t size, int flags, size_t *used)
 {
-        const uint64_t start = start_of(socket, offset);
+        const uint64_t start = retained_start(socket, offset);
         const uint64_t kept = socket_position(socket, DIRECTION_RECEIVE) - start;
         if (kept == 0) {
                 TRY(take_more(socket, bytes, size, flags, used));
@@ -117,7 +116,7 @@ struct result retained_bytes(
 static struct result receive_stream(
         struct socket *socket, uint64_t offset, size_t size, int flags, struct receipt *out)
 {
-        struct receipt receipt = { .complete = true, .offset = start_of(socket, offset) };
+        struct receipt receipt = { .complete = true, .offset = retained_start(socket, offset) };
         if (size > socket->stored->inbox.retain)
                 size = (size_t)socket->stored->inbox.retain;
         uint8_t *buffer memory_auto = malloc(size + 1);
@@ -132,9 +131,39 @@ static struct result receive_stream(
         return DONE;
 }
 
+bool retained_serves(const struct socket *socket, uint64_t offset, int flags)
+{
+        const bool peeks = (flags & MSG_PEEK) != 0 && socket_has_boundaries(socket) &&
+                           retained_start(socket, offset) == socket_position(socket, DIRECTION_RECEIVE);
+        return inbox_retains(socket) && !peeks && (flags & RECEIVE_SIDE_FLAGS) == 0;
+}
+
+static struct result receive_message(
+        struct socket *socket, uint64_t offset, size_t size, int flags, struct receipt *out)
+{
+        struct retained retained = { .kept = NULL };
+        const struct result result = retained_message(socket, offset, size, flags, &retained);
+        *out = (struct receipt){ .complete = true,
+                .eof = retained.end,
+                .address = retained.address,
+                .offset = retained.offset,
+                .next = retained.next };
+        if (result.kind != RESULT_DONE || retained.kept == NULL)
+                return result;
+        out->size = retained.kept->size < size ? retained.kept->size : size;
+        out->length = (flags & MSG_TRUNC) != 0 ? retained.kept->length : out->size;
+        out->truncated = out->size < retained.kept->length || (retained.kept->flags & MSG_TRUNC) != 0;
+        out->bytes = malloc(out->size + 1);
+        if (out->bytes == NULL)
+                return refused("recv", ENOMEM);
+        memcpy(out->bytes, kept_bytes(retained.kept), out->size);
+        return DONE;
+}
+
 struct result receive_at(struct socket *socket, uint64_t offset, size_t size, int flags, struct receipt *out)
 {
-        if (!inbox_retains(socket) || (flags & RECEIVE_SIDE_FLAGS) != 0)
+        if (!retained_serves(socket, offset, flags))
                 return receive_once(socket, size, flags, out);
-        return receive_stream(socket, offset, size, flags, out);
+        return socket_has_boundaries(socket) ? receive_message(socket, offset, size, flags, out)
+                                             : receive_stream(socket, offset, size, flags, out);
 }

@@ -48,12 +48,18 @@ static void prepare(struct tally *tally, const struct msghdr *message)
 }
 
 /* seccomp: recvmmsg */
-ssize_t tally_receive(struct tally *tally, int fd, struct msghdr *message, int flags)
+ssize_t tally_receive_first(struct tally *tally, int fd, const struct msghdr *message, int flags)
 {
         prepare(tally, message);
-        if (TEMP_FAILURE_RETRY(recvmmsg(fd, &tally->header, 1, flags, NULL)) < 0)
+        const int received = TEMP_FAILURE_RETRY(recvmmsg(fd, &tally->header, 1, flags, NULL));
+        return received < 0 ? -1 : (ssize_t)tally->header.msg_len;
+}
+
+ssize_t tally_receive(struct tally *tally, int fd, struct msghdr *message, int flags)
+{
+        const ssize_t length = tally_receive_first(tally, fd, message, flags);
+        if (length < 0)
                 return -1;
-        const ssize_t length = (ssize_t)tally->header.msg_len;
         *message = tally->header.msg_hdr;
         note(tally);
         return length;

@@ -32,4 +32,7 @@ void tally_add(struct tally *tally, uint64_t bytes);
  * that take, or send, what is to be counted. recvmmsg(2) differs in one thing: an error that waits on the
  * socket comes before the bytes that came ahead of it. */
 ssize_t tally_receive(struct tally *tally, int fd, struct msghdr *message, int flags);
+
+/* The same, but for the last step: once the caller has noted what `header` says, tally_settle() counts it. */
+ssize_t tally_receive_first(struct tally *tally, int fd, const struct msghdr *message, int flags);
 ssize_t tally_send(struct tally *tally, int fd, const struct msghdr *message, int flags);

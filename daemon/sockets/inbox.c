@@ -18,8 +18,7 @@ static const struct inbox_place *place_of(const struct socket *socket)
         return &inbox->places[inbox->current & 1];
 }
 
-/* By one store, as inbox.h has it. */
-static void move(struct socket *socket, uint64_t extent, uint64_t start, uint64_t base)
+void inbox_move(struct socket *socket, uint64_t extent, uint64_t start, uint64_t base)
 {
         struct inbox *const inbox = inbox_of(socket);
         const unsigned other = (inbox->current & 1) ^ 1;
@@ -97,7 +96,7 @@ static struct result enlarge(struct socket *socket, size_t size)
         const size_t used = used_of(socket);
         if (used > 0)
                 memcpy(store_bytes(extent), store_bytes(old.extent) + old.start, used);
-        move(socket, extent, 0, inbox_base(socket));
+        inbox_move(socket, extent, 0, inbox_base(socket));
         if (old.extent != 0) {
                 account_give_back(socket->owner, RESOURCE_BYTES, store_size(old.extent));
                 store_free(old.extent);
@@ -142,7 +141,7 @@ struct result inbox_make_room(struct socket *socket, size_t size, uint8_t **tail
                 } else {
                         uint8_t *const bytes = store_bytes(place->extent);
                         memcpy(bytes, bytes + place->start, used);
-                        move(socket, place->extent, 0, place->base);
+                        inbox_move(socket, place->extent, 0, place->base);
                 }
         }
         *tail = store_bytes(place_of(socket)->extent) + place_of(socket)->start + used;
@@ -206,11 +205,11 @@ void inbox_forget(struct socket *socket, uint64_t position)
         }
         const uint64_t extent = place->extent;
         if (position < position_of(socket)) {
-                move(socket, extent, place->start + space, position);
+                inbox_move(socket, extent, place->start + space, position);
         } else if (inbox_retains(socket)) {
-                move(socket, extent, 0, position);
+                inbox_move(socket, extent, 0, position);
         } else {
-                move(socket, 0, 0, 0);
+                inbox_move(socket, 0, 0, 0);
                 account_give_back(socket->owner, RESOURCE_BYTES, store_size(extent));
                 store_free(extent);
         }
@@ -221,7 +220,7 @@ void inbox_empty(struct socket *socket)
         const uint64_t extent = place_of(socket)->extent;
         if (extent == 0)
                 return;
-        move(socket, 0, 0, 0);
+        inbox_move(socket, 0, 0, 0);
         account_give_back(socket->owner, RESOURCE_BYTES, store_size(extent));
         store_free(extent);
 }

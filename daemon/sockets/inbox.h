@@ -81,6 +81,9 @@ void inbox_forget(struct socket *socket, uint64_t position);
 /* At the socket's end. Needs no lock. */
 void inbox_empty(struct socket *socket);
 
+/* What is kept stands elsewhere now: the one store of struct inbox. For inbox.c and inbox_restore.c. */
+void inbox_move(struct socket *socket, uint64_t extent, uint64_t start, uint64_t base);
+
 /* Copies what an earlier process kept, and settles its tally of what was received. The socket is fresh, and
  * its owner is set. False: what is there of it cannot be; the socket then keeps nothing, but its positions go
  * on. */

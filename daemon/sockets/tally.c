@@ -27,9 +27,14 @@ static void note(struct tally *tally)
         set_length(tally, NOT_YET);
 }
 
+bool tally_is_unsettled(const struct tally *tally)
+{
+        return tally->header.msg_len != NOT_YET;
+}
+
 void tally_settle(struct tally *tally)
 {
-        if (tally->header.msg_len != NOT_YET)
+        if (tally_is_unsettled(tally))
                 note(tally);
 }
 

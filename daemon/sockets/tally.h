@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
 #include <sys/types.h>
@@ -24,6 +25,9 @@ struct tally {
 /* Both once for each tally, before anything is counted: the second one of what an earlier process left. */
 void tally_begin(struct tally *tally);
 void tally_settle(struct tally *tally);
+
+/* Whether the kernel has written what was not counted yet. */
+bool tally_is_unsettled(const struct tally *tally);
 
 /* Counts one plain call's, which a kill in between would leave out. */
 void tally_add(struct tally *tally, uint64_t bytes);

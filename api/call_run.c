@@ -7,7 +7,9 @@
 
 #include "api/batch.h"
 #include "api/keyed.h"
+#include "api/place.h"
 #include "api/record.h"
+#include "daemon/sockets/cleanup.h"
 #include "daemon/sockets/interface.h"
 #include "daemon/sockets/lookup.h"
 #include "daemon/sockets/receive.h"
@@ -156,9 +158,22 @@ static enum call_state enter(struct call *call, struct socket *socket, enum dire
         return CALL_DONE;
 }
 
+/* Waits for nobody's turn: another call may wait for the kernel, and this one does not. */
+static bool repeat(struct call *call)
+{
+        LOCK_SCOPE(&call->socket->lanes[DIRECTION_RECEIVE].lock);
+        INTERFACES_OF(call_interfaces(call));
+        if (!call_repeats(call) || call->socket->closed)
+                return false;
+        call->result = call->operation->run(call);
+        return true;
+}
+
 static enum call_state enter_lane(struct call *call, enum direction direction)
 {
-        return is_reacting(call, direction) ? CALL_DONE : enter(call, call->socket, direction);
+        if (is_reacting(call, direction) || repeat(call))
+                return CALL_DONE;
+        return enter(call, call->socket, direction);
 }
 
 static struct result await(struct call *call, int client_fd, uint64_t *ticket)

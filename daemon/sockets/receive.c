@@ -217,12 +217,18 @@ static struct result frame_failure(struct window window, const struct goal *goal
         return refused("recv", EBADMSG);
 }
 
-/* The turn is this call's until it is done. No more can be gathered at once than is retained. */
+/* It begins where it did at first, unless that was acknowledged meanwhile. No more can be gathered at once
+ * than is retained. */
 static void begin_goal(const struct socket *socket, struct goal *goal)
 {
         const uint64_t retain = socket->stored->inbox.retain;
-        if (goal->begun)
+        if (goal->begun && goal->start >= inbox_base(socket))
                 return;
+        if (goal->begun) {
+                goal->start = inbox_base(socket);
+                goal->scanned = 0;
+                return;
+        }
         goal->begun = true;
         goal->start = retain > 0 && goal->offset != POSITION_NONE ? goal->offset : inbox_cursor(socket);
         if (retain > 0 && goal->frame == NULL && goal->limit > retain)

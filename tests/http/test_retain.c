@@ -303,6 +303,30 @@ static void receivers_share_no_byte(struct stage *stage)
         }
 }
 
+/* Another one waits for what is to come; what is kept waits for nobody. */
+static void repeats_wait_for_nobody(struct stage *stage)
+{
+        const char *peer;
+        const char *const id = make_retaining(stage, 4096, &peer);
+        act(stage, peer, "send", 200, "{'text':'abcdef'}");
+        expect_text(act(stage, id, "recv", 200, "{}"), "abcdef");
+        struct pending *const waiting = later(stage, id, "recv", "{'until':{'delimiter_text':'z'}}");
+        await_parked(stage, id, 1);
+        expect_text(act(stage, id, "recv", 200, "{'offset':0,'timeout_ms':0}"), "abcdef");
+        expect_text(act(stage, id, "recvmsg", 200, "{'offset':1,'timeout_ms':0}"), "bcdef");
+        expect_text(act(stage, id, "recvfrom", 200, "{'offset':5,'ack':5,'timeout_ms':0}"), "f");
+        expect_problem(act(stage, id, "recv", 410, "{'offset':4,'timeout_ms':0}"), 410, "offset");
+        expect_problem(act(stage, id, "recv", 409, "{'offset':7,'timeout_ms':0}"), 409, "offset");
+        act_refused(stage, id, "recv", "EAGAIN", "{'offset':6,'timeout_ms':0}");
+        act(stage, peer, "send", 200, "{'text':'gh'}");
+        act(stage, id, "wait", 200, "{'receive_queue':2}");
+        while (number_at(get(stage, 200, "/v1/sockets/%s", id), "received_bytes") < 8)
+                ;
+        expect_text(act(stage, id, "recv", 200, "{'offset':7,'ack':7,'timeout_ms':0}"), "h");
+        act(stage, peer, "send", 200, "{'text':'z'}");
+        expect_text(finish(stage, waiting, 200), "hz"); /* but for what was acknowledged */
+}
+
 static void raw_replies_are_gathered(struct stage *stage)
 {
         const char *peer;
@@ -367,6 +391,7 @@ static const struct scenario scenarios[] = {
         { "the end repeats", the_end_repeats },
         { "a reset comes behind the bytes", a_reset_comes_behind_the_bytes },
         { "receivers share no byte", receivers_share_no_byte },
+        { "repeats wait for nobody", repeats_wait_for_nobody },
         { "raw replies are gathered", raw_replies_are_gathered },
         { "reactors keep away", reactors_keep_away },
         { "waits see what is kept", waits_see_what_is_kept },

@@ -251,6 +251,40 @@ static void vanished_until(struct stage *stage)
         expect_text(act(stage, pair.near, "recv", 200, "{'until':{'bytes':6}}"), "abcdef");
 }
 
+/* An upload's client goes, and the end of its stream comes with its last bytes: the turn is the next
+ * sender's. */
+static const struct cut {
+        const char *name;
+        enum transport transport;
+        const char *framing; /* of a body that does not end */
+} cuts[] = {
+        { "TCP upload is cut off", OVER_TCP, "Content-Length: 1000000" },
+        { "TCP upload in chunks is cut off", OVER_TCP, "Transfer-Encoding: chunked" },
+        { "unix upload is cut off", OVER_UNIX, "Content-Length: 1000000" },
+        { "unix upload in chunks is cut off", OVER_UNIX, "Transfer-Encoding: chunked" },
+};
+
+static void play_cut(struct stage *stage, const void *row)
+{
+        enum { ROUNDS = 8, SOON_MS = 5000, SIZE = 0xFFFF };
+        const struct cut *const cut = row;
+        const struct ends pair = make_pair(stage, "SOCK_STREAM");
+        for (int round = 0; round < ROUNDS; round++) {
+                const int fd = wire_open(stage->daemon, cut->transport);
+                const int64_t started = milliseconds();
+                wire_write(fd,
+                        "POST /v1/sockets/%s/send HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\n"
+                        "Content-Type: application/octet-stream\r\n%s\r\n\r\n%x\r\n%*s",
+                        pair.near, stage->daemon->token, cut->framing, SIZE, SIZE / 2, "x");
+                leave_by_half_close(fd);
+                assert_true(wire_ends(fd));
+                assert_in_range(milliseconds() - started, 0, SOON_MS);
+                close(fd);
+                act(stage, pair.near, "send", 200, "{'text':'next'}");
+                act(stage, pair.far, "recv", 200, "{'until':{'delimiter_text':'next'}}");
+        }
+}
+
 /* SIGTERM: those who wait get a 503, and the daemon ends well. */
 static void shutdown_answers(struct stage *stage)
 {
@@ -290,6 +324,7 @@ int main(void)
 {
         SUITE_ADD_ROWS(play_deadline, deadlines);
         SUITE_ADD_ROWS(play_vanishing, vanishings);
+        SUITE_ADD_ROWS(play_cut, cuts);
         SUITE_ADD_SCENARIOS(scenarios);
         return suite_run("waiting", arguments);
 }

@@ -90,6 +90,7 @@ static json_t *line_of(const struct audit *audit)
         }
         json_object_set_new(line, "status", json_integer(audit->status));
         add(line, "errno", call->operation == NULL ? NULL : call_errno_name(call));
+        add(line, "replayed", call->keyed.replays ? "true" : NULL);
         json_object_set_new(line, "duration_us", json_integer(audit->duration_us));
         return line;
 }

@@ -66,12 +66,23 @@ static bool open_parcels(struct takeover *takeover, const struct kept *kept)
         return true;
 }
 
+static bool has_memory(const struct kept *kept, const char *name)
+{
+        for (size_t i = 0; i < kept->count; i++)
+                if (strcmp(kept->items[i].name, name) == 0 && is_memory(kept->items[i].fd))
+                        return true;
+        return false;
+}
+
 /* The first set that can be read: another one is older than that, or another version's. */
 static struct takeover *find_set(const struct kept *kept)
 {
         struct takeover *const takeover = calloc(1, sizeof *takeover);
         for (size_t i = 0; i < kept->count && takeover != NULL && takeover->image == NULL; i++) {
                 const struct kept_item *const item = &kept->items[i];
+                if (!has_memory(kept, item->name))
+                        log_write(LOG_LEVEL_ERROR, "%s: what an earlier daemon left has lost its memory",
+                                item->name);
                 if (!is_memory(item->fd))
                         continue;
                 takeover->image = open_image(item);

@@ -28,14 +28,16 @@ struct registry {
 };
 
 /* Ids are never given twice, by later processes neither: the prefix is the start time in sixteenths of a
- * second, in letters and digits that are not mistaken for each other. */
+ * second, in letters and digits that are not mistaken for each other. A process that starts after this one
+ * has another one, since this one waits until its own is over. */
 static void make_prefix(char *out)
 {
         static const char digits[] = "0123456789abcdefghjkmnpqrstvwxyz";
-        enum { EPOCH_2026_S = 1767225600, PREFIX_LENGTH = 7 };
+        enum { EPOCH_2026_S = 1767225600, PREFIX_LENGTH = 7, TICK_NS = 62500000 };
         struct timespec now;
         clock_gettime(CLOCK_REALTIME, &now);
-        uint64_t ticks = (uint64_t)(now.tv_sec - EPOCH_2026_S) * 16 + (uint64_t)now.tv_nsec / 62500000;
+        uint64_t ticks = (uint64_t)(now.tv_sec - EPOCH_2026_S) * 16 + (uint64_t)now.tv_nsec / TICK_NS;
+        nanosleep(&(struct timespec){ .tv_nsec = TICK_NS - now.tv_nsec % TICK_NS }, NULL);
         out[PREFIX_LENGTH] = '\0';
         for (int i = PREFIX_LENGTH - 1; i >= 0; i--, ticks /= 32)
                 out[i] = digits[ticks % 32];

@@ -1,8 +1,12 @@
 #!/usr/bin/python3
 """protocol.py: speaks the service manager's part with $SOCKWRIGHTD: notify, watchdog, socket activation, credentials."""
+import contextlib
 import ctypes
 import hashlib
+import http.client
+import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -83,10 +87,10 @@ class Service(unittest.TestCase):
             file.write(text)
         os.chmod(self.path(name), mode)
 
-    def start(self, *arguments, passed=None, name="sockwrightd.socket", **more):
+    def start(self, *arguments, passed=None, name="sockwrightd.socket", names=None, limit=None, **more):
         passed = [self.local, self.tcp] if passed is None else passed
         environment = dict(os.environ, NOTIFY_SOCKET=self.path("notify"), LISTEN_FDS=str(len(passed)),
-                           LISTEN_FDNAMES=":".join([name] * len(passed)))
+                           LISTEN_FDNAMES=":".join(names or [name] * len(passed)))
         environment.update({"STATE_DIRECTORY": self.directory.name, **more})
         environment.pop("XDG_RUNTIME_DIR", None)
         numbers = [one.fileno() for one in passed]
@@ -96,6 +100,8 @@ class Service(unittest.TestCase):
             high = [os.dup2(copy, 100 + index) for index, copy in enumerate(copies)]
             for index, copy in enumerate(high):
                 os.dup2(copy, 3 + index, inheritable=True)
+            if limit:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
 
         wanted = range(3, 3 + len(passed))
         shell = 'export LISTEN_PID=$$ WATCHDOG_PID=$$; exec "$@"'
@@ -227,6 +233,127 @@ class Service(unittest.TestCase):
         process = self.start(CREDENTIALS_DIRECTORY=self.directory.name)
         self.expect("READY=1")
         self.assertEqual(get(self.places[1], "/v1/sockets", TOKEN), 200)
+        self.stop(process)
+
+    def hear(self, word):
+        """Waits for that line, and returns what was said with it, and the descriptors that came along."""
+        while True:
+            text, fds, _, _ = socket.recv_fds(self.notify, 4096, 253)
+            files = [os.fdopen(fd, "rb", 0) for fd in fds]
+            for file in files:
+                self.addCleanup(file.close)
+            if word in text.decode().split("\n"):
+                return text.decode().split("\n"), files
+
+    def let_go(self):
+        """The far end of a barrier."""
+        for fd in self.hear("BARRIER=1")[1]:
+            fd.close()
+
+    def start_with(self, kept, name="kept-test"):
+        names = ["sockwrightd.socket"] * 2 + [name] * len(kept)
+        return self.start(passed=[self.local, self.tcp] + kept, names=names)
+
+    def die(self, process):
+        """Kills it, and returns what its holder hands over, and under which name."""
+        process.kill()
+        process.wait(DEADLINE_S)
+        said, kept = self.hear("FDSTORE=1")
+        self.assertIn("FDPOLL=0", said)
+        self.let_go()
+        return kept, next(line[7:] for line in said if line.startswith("FDNAME="))
+
+    def ask(self, method, path, body="{}"):
+        with open(self.path("sockwright.token"), encoding="ascii") as file:
+            headers = {"Authorization": "Bearer " + file.read().strip(), "Content-Type": "application/json"}
+        with contextlib.closing(http.client.HTTPConnection(*self.places[1])) as client:
+            client.request(method, path, body, headers)
+            return json.load(client.getresponse())
+
+    def test_restart(self):
+        process = self.start()
+        self.expect("READY=1")
+        kept_id = self.ask("POST", "/v1/sockets", '{"bind":"127.0.0.1:0","listen":{"backlog":4}}')["id"]
+        kept, name = self.die(process)
+        self.assertEqual(len(kept), 2)
+        for _ in range(3):
+            # Killed while it takes over, it leaves all as it was.
+            process = self.start_with(kept, name)
+            process.kill()
+            process.wait(DEADLINE_S)
+        self.drain()
+        process = self.start_with(kept, name)
+        self.assertIn("FDNAME=" + name, self.hear("FDSTOREREMOVE=1")[0])
+        self.let_go()
+        self.expect("READY=1")
+        self.assertEqual(self.ask("GET", "/v1/sockets", None)["sockets"][0]["id"], kept_id)
+        # What is deleted then is closed, for nobody else has it.
+        for one in kept:
+            one.close()
+        self.stop(process)
+        self.assertNotEqual(self.hear("FDSTORE=1")[0][1], "FDNAME=" + name)
+        self.let_go()
+
+    def unreadable(self, change):
+        """Starts it with a set that has been changed, and looks that it serves, and leaves that where it is."""
+        process = self.start()
+        self.expect("READY=1")
+        before = self.ask("POST", "/v1/sockets", '{"label":"old"}')["id"]
+        kept, name = self.die(process)
+        change(kept)
+        process = self.start_with(kept, name)
+        while "READY=1" not in (said := self.notify.recv(4096).decode().split("\n")):
+            self.assertNotIn("FDSTOREREMOVE=1", said)
+        self.assertIn("error: " + name, self.log())
+        self.assertEqual(self.ask("GET", "/v1/sockets", None)["sockets"], [])
+        self.assertNotEqual(self.ask("POST", "/v1/sockets")["id"], before)
+        self.stop(process)
+        _, new = self.hear("FDSTORE=1")
+        self.let_go()
+        self.assertEqual(len(new), 2)
+        return kept, name
+
+    def test_another_version_is_kept(self):
+        def set_version(kept, by):
+            version = int.from_bytes(os.pread(kept[0].fileno(), 4, 8), "little") + by
+            os.pwrite(kept[0].fileno(), version.to_bytes(4, "little"), 8)
+
+        kept, name = self.unreadable(lambda kept: set_version(kept, 1))
+        self.assertIn("another version of sockwrightd wrote it", self.log())
+        # One that can read it goes on with it.
+        set_version(kept, -1)
+        process = self.start_with(kept, name)
+        self.hear("FDSTOREREMOVE=1")
+        self.let_go()
+        self.expect("READY=1")
+        self.assertEqual(self.ask("GET", "/v1/sockets", None)["sockets"][0]["label"], "old")
+        self.stop(process)
+
+    def test_damage_is_kept(self):
+        self.unreadable(lambda kept: os.pwrite(kept[0].fileno(), bytes(4096), 0))
+        self.assertIn("it is no stored memory of sockwrightd", self.log())
+
+    def test_a_set_without_its_memory_is_kept(self):
+        with socket.socket() as parcel:
+            process = self.start_with([parcel])
+        self.expect("READY=1")
+        self.assertIn("kept-test", self.log())
+        self.stop(process)
+
+    def test_no_descriptors_left(self):
+        process = self.start()
+        self.expect("READY=1")
+        for _ in range(300):
+            self.ask("POST", "/v1/sockets")
+        kept, name = self.die(process)
+        process = self.start(passed=[self.local, self.tcp] + kept, names=["sockwrightd.socket"] * 2 + [name] * 2, limit=280)
+        self.assertEqual(process.wait(DEADLINE_S), 1)
+        self.assertIn("not all sockets that were kept can be had", self.log())
+        self.drain()
+        process = self.start_with(kept, name)
+        self.hear("FDSTOREREMOVE=1")
+        self.let_go()
+        self.expect("READY=1")
         self.stop(process)
 
     def test_credentials(self):

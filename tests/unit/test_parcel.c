@@ -46,11 +46,14 @@ static void comes_out_again(void **state)
 {
         const struct amount *const row = *state;
         int parcels[16];
-        const size_t count = pack(row->count, parcels, sizeof parcels / sizeof *parcels);
         struct rlimit limit;
         assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
         limit.rlim_cur = limit.rlim_max;
         assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+        /* A user has no more descriptors on their way than may be open. */
+        if (row->count > limit.rlim_max && geteuid() != 0)
+                skip();
+        const size_t count = pack(row->count, parcels, sizeof parcels / sizeof *parcels);
         for (int time = 0; time < 2 && row->count < limit.rlim_max / 2; time++) {
                 struct parcel_items list = { .count = 0 };
                 for (size_t i = 0; i < count; i++)

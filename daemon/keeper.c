@@ -45,8 +45,9 @@ struct keeper {
         char **line;
         int notify, signals;
         char notify_name[sizeof((struct sockaddr_un *)NULL)->sun_path + 1]; /* as $NOTIFY_SOCKET has it */
-        struct kept store;
+        struct estate store;
         pid_t daemon;    /* 0: it has ended */
+        pid_t latest;    /* it, or the one that ended last */
         int status;      /* that it ended with */
         bool ready;      /* it has been, once */
         bool stopping;   /* the keeper was told to */
@@ -68,11 +69,11 @@ static time_t seconds(void)
 }
 
 /* Takes the descriptor over. */
-static void keep(struct kept *store, int fd, const char *name)
+static void keep(struct estate *store, int fd, const char *name)
 {
-        struct kept_item *const item = &store->items[store->count];
+        struct estate_item *const item = &store->items[store->count];
         const size_t size = strlen(name);
-        if (store->count == KEPT_MAX || size >= sizeof item->name || strchr(name, ':') != NULL) {
+        if (store->count == ESTATE_MAX || size >= sizeof item->name || strchr(name, ':') != NULL) {
                 log_write(LOG_LEVEL_ERROR, "keeper: no room for a descriptor \"%s\"", name);
                 close(fd);
                 return;
@@ -82,7 +83,7 @@ static void keep(struct kept *store, int fd, const char *name)
         store->count++;
 }
 
-static void forget(struct kept *store, const char *name)
+static void forget(struct estate *store, const char *name)
 {
         size_t left = 0;
         for (size_t i = 0; i < store->count; i++) {
@@ -151,10 +152,13 @@ static pid_t parent_of(pid_t process)
         return rest == NULL || strlen(rest) < 4 ? 0 : (pid_t)strtol(rest + 4, NULL, 10);
 }
 
-/* The daemon and its holder may speak; nobody else of this user, or another one. */
-static bool is_ours(const struct ucred *sender)
+/* The daemon and its holder may speak; nobody else of this user, or another one. What a daemon has said last
+ * may be heard when it is gone. */
+static bool is_ours(const struct keeper *keeper, const struct ucred *sender)
 {
         pid_t process = sender->pid;
+        if (process == keeper->latest)
+                return true;
         for (int depth = 0; process > 1 && depth < 4; depth++) {
                 process = parent_of(process);
                 if (process == getpid())
@@ -196,7 +200,7 @@ static bool listen_once(struct keeper *keeper)
         text[size] = '\0';
         const size_t count = read_control(&message, fds, &sender);
         const bool whole = (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0;
-        if (whole && is_ours(&sender)) {
+        if (whole && is_ours(keeper, &sender)) {
                 hear(keeper, text, fds, count);
                 return true;
         }
@@ -206,18 +210,18 @@ static bool listen_once(struct keeper *keeper)
         return true;
 }
 
-static int compare_kept(const void *one, const void *other)
+static int compare_items(const void *one, const void *other)
 {
-        return ((const struct kept_item *)one)->fd - ((const struct kept_item *)other)->fd;
+        return ((const struct estate_item *)one)->fd - ((const struct estate_item *)other)->fd;
 }
 
 /* In the child: puts what is kept from 3 on. In the order of their numbers, none stands where another is to
  * go. */
-static void pass_store(struct kept *store)
+static void pass_store(struct estate *store)
 {
-        char number[16], names[KEPT_MAX * HOLDER_NAME_SIZE] = "";
+        char number[16], names[ESTATE_MAX * HOLDER_NAME_SIZE] = "";
         size_t size = 0;
-        qsort(store->items, store->count, sizeof *store->items, compare_kept);
+        qsort(store->items, store->count, sizeof *store->items, compare_items);
         for (size_t i = 0; i < store->count; i++) {
                 const int place = SD_LISTEN_FDS_START + (int)i;
                 if (store->items[i].fd == place)
@@ -263,8 +267,10 @@ static bool start(struct keeper *keeper)
         keeper->daemon = fork();
         if (keeper->daemon == 0)
                 become_daemon(keeper, self);
-        if (keeper->daemon > 0)
+        if (keeper->daemon > 0) {
+                keeper->latest = keeper->daemon;
                 return true;
+        }
         log_write(LOG_LEVEL_ERROR, "keeper: the daemon cannot be started: %s", strerror(errno));
         keeper->daemon = 0;
         return false;
@@ -386,7 +392,7 @@ static bool take_passed(struct keeper *keeper)
 }
 
 /* Takes away the paths that the daemons left to one another. */
-static void remove_paths(const struct kept *store)
+static void remove_paths(const struct estate *store)
 {
         for (size_t i = 0; i < store->count; i++) {
                 struct sockaddr_un address = { .sun_family = AF_UNSPEC };

@@ -57,7 +57,7 @@ struct daemon {
         struct watchdog *watchdog;
         struct listener listeners[LIST_MAX + 1];
         size_t listener_count;
-        struct kept kept;
+        struct estate estate;
 };
 
 /* Of what was passed, what there is to serve on. */
@@ -65,8 +65,8 @@ static bool find_places(struct daemon *daemon)
 {
         struct configuration *const configuration = &daemon->configuration;
         return paths_find_credentials(&daemon->paths, configuration) &&
-               systemd_take_listeners(daemon->listeners, LIST_MAX + 1, &daemon->listener_count, &daemon->kept,
-                       configuration) &&
+               systemd_take_listeners(daemon->listeners, LIST_MAX + 1, &daemon->listener_count,
+                       &daemon->estate, configuration) &&
                paths_choose(&daemon->paths, configuration, daemon->listeners, daemon->listener_count);
 }
 
@@ -237,7 +237,7 @@ static unsigned choose_threads(const struct configuration *configuration)
 static bool make_service(struct daemon *daemon, size_t max_sockets)
 {
         struct takeover *takeover;
-        if (!takeover_begin(&daemon->kept, &takeover))
+        if (!takeover_begin(&daemon->estate, &takeover))
                 return false;
         daemon->service.registry = registry_new(max_sockets);
         /* A batch that is yet to start waits beside its call; and the watchdog does. */

@@ -21,15 +21,15 @@ static void free_names(char **names)
         free(names);
 }
 
-static bool set_aside(struct kept *kept, int fd, const char *name)
+static bool set_aside(struct estate *estate, int fd, const char *name)
 {
-        struct kept_item *const item = &kept->items[kept->count];
+        struct estate_item *const item = &estate->items[estate->count];
         if (strncmp(name, HOLDER_SET_PREFIX, strlen(HOLDER_SET_PREFIX)) != 0 ||
-                strlen(name) >= sizeof item->name || kept->count == KEPT_MAX)
+                strlen(name) >= sizeof item->name || estate->count == ESTATE_MAX)
                 return false;
         item->fd = fd;
         memcpy(item->name, name, strlen(name) + 1);
-        kept->count++;
+        estate->count++;
         return fcntl(fd, F_SETFD, FD_CLOEXEC) == 0;
 }
 
@@ -46,7 +46,7 @@ static bool take(struct listener *listeners, size_t capacity, size_t *count, int
         return true;
 }
 
-bool systemd_take_listeners(struct listener *listeners, size_t capacity, size_t *count, struct kept *kept,
+bool systemd_take_listeners(struct listener *listeners, size_t capacity, size_t *count, struct estate *estate,
         const struct configuration *configuration)
 {
         char **names = NULL;
@@ -56,7 +56,7 @@ bool systemd_take_listeners(struct listener *listeners, size_t capacity, size_t 
                 log_write(LOG_LEVEL_ERROR, "passed sockets: %s", strerror(-passed));
         for (int i = 0; sound && i < passed; i++) {
                 const int fd = SD_LISTEN_FDS_START + i;
-                sound = set_aside(kept, fd, names[i]) ||
+                sound = set_aside(estate, fd, names[i]) ||
                         take(listeners, capacity, count, fd, names[i], configuration);
         }
         free_names(names);

@@ -11,7 +11,7 @@
 /* Takes the listening sockets that were passed (sd_listen_fds(3)), and sets aside what was kept for an
  * earlier daemon. False after logging which is none that the daemon can serve on. Called once, before threads
  * start. */
-bool systemd_take_listeners(struct listener *listeners, size_t capacity, size_t *count, struct kept *kept,
+bool systemd_take_listeners(struct listener *listeners, size_t capacity, size_t *count, struct estate *estate,
         const struct configuration *configuration);
 
 /* Where a credential of that name, or a file in the service's state directory, stands. False: there is none,

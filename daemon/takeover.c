@@ -39,7 +39,7 @@ static bool is_memory(int fd)
 }
 
 /* NULL after logging why it is none to go on with. */
-static struct store_image *open_image(const struct kept_item *item)
+static struct store_image *open_image(const struct estate_item *item)
 {
         const char *reason;
         struct store_image *const image = store_image_open(item->fd, &reason);
@@ -52,10 +52,10 @@ static struct store_image *open_image(const struct kept_item *item)
         return image;
 }
 
-static bool open_parcels(struct takeover *takeover, const struct kept *kept)
+static bool open_parcels(struct takeover *takeover, const struct estate *estate)
 {
-        for (size_t i = 0; i < kept->count; i++) {
-                const struct kept_item *const item = &kept->items[i];
+        for (size_t i = 0; i < estate->count; i++) {
+                const struct estate_item *const item = &estate->items[i];
                 if (strcmp(item->name, takeover->name) == 0 && !is_memory(item->fd) &&
                         !parcel_look(item->fd, &takeover->list)) {
                         log_write(LOG_LEVEL_ERROR, "%s: not all sockets that were kept can be had: %s",
@@ -66,21 +66,21 @@ static bool open_parcels(struct takeover *takeover, const struct kept *kept)
         return true;
 }
 
-static bool has_memory(const struct kept *kept, const char *name)
+static bool has_memory(const struct estate *estate, const char *name)
 {
-        for (size_t i = 0; i < kept->count; i++)
-                if (strcmp(kept->items[i].name, name) == 0 && is_memory(kept->items[i].fd))
+        for (size_t i = 0; i < estate->count; i++)
+                if (strcmp(estate->items[i].name, name) == 0 && is_memory(estate->items[i].fd))
                         return true;
         return false;
 }
 
 /* The first set that can be read: another one is older than that, or another version's. */
-static struct takeover *find_set(const struct kept *kept)
+static struct takeover *find_set(const struct estate *estate)
 {
         struct takeover *const takeover = calloc(1, sizeof *takeover);
-        for (size_t i = 0; i < kept->count && takeover != NULL && takeover->image == NULL; i++) {
-                const struct kept_item *const item = &kept->items[i];
-                if (!has_memory(kept, item->name))
+        for (size_t i = 0; i < estate->count && takeover != NULL && takeover->image == NULL; i++) {
+                const struct estate_item *const item = &estate->items[i];
+                if (!has_memory(estate, item->name))
                         log_write(LOG_LEVEL_ERROR, "%s: what an earlier daemon left has lost its memory",
                                 item->name);
                 if (!is_memory(item->fd))
@@ -95,16 +95,16 @@ static struct takeover *find_set(const struct kept *kept)
 }
 
 /* seccomp: close */
-bool takeover_begin(const struct kept *kept, struct takeover **out)
+bool takeover_begin(const struct estate *estate, struct takeover **out)
 {
-        *out = kept->count == 0 ? NULL : find_set(kept);
+        *out = estate->count == 0 ? NULL : find_set(estate);
         bool good = true;
         if (*out != NULL) {
-                good = open_parcels(*out, kept);
+                good = open_parcels(*out, estate);
                 store_continue((*out)->image);
         }
-        for (size_t i = 0; i < kept->count; i++)
-                close(kept->items[i].fd);
+        for (size_t i = 0; i < estate->count; i++)
+                close(estate->items[i].fd);
         if (good)
                 return true;
         takeover_free(*out);

@@ -4,14 +4,14 @@
 #include "api/call.h"
 #include "daemon/holder.h"
 
-enum { KEPT_MAX = 256 };
+enum { ESTATE_MAX = 256 };
 
 /* What was passed beside listeners: descriptors that an earlier daemon's holder had handed over, by name. */
-struct kept {
-        struct kept_item {
+struct estate {
+        struct estate_item {
                 int fd;
                 char name[HOLDER_NAME_SIZE];
-        } items[KEPT_MAX];
+        } items[ESTATE_MAX];
         size_t count;
 };
 
@@ -20,7 +20,7 @@ struct takeover;
 /* Looks through what was kept for a set to go on with, and closes the rest, which stays in the store: a set
  * that this daemon cannot read is logged as an error, and nothing of it is lost. Before the registry is made,
  * whose ids go on from the set's. False after logging why the set cannot be had, though it could be read. */
-bool takeover_begin(const struct kept *kept, struct takeover **out);
+bool takeover_begin(const struct estate *estate, struct takeover **out);
 
 /* Makes its sockets and sessions the service's, and has the store forget the set. Frees the takeover. NULL:
  * there was nothing; the holder then takes charge all the same. False after logging why not: the set is still

@@ -1,0 +1,163 @@
+/* test_brink.c: the daemon is killed right between a system call and what it notes of it, and nothing is
+ * lost. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "tests/http/brink.h"
+#include "tests/http/kept.h"
+
+/* Makes a request whose reply never comes, since the daemon is killed with the given call done. False: that
+ * cannot be had here. */
+static bool die_in(struct stage *stage, long call, const char *method, const char *path, const char *json)
+{
+        const pid_t daemon = kept_daemon(stage->daemon);
+        struct brink *const brink = brink_begin(daemon, call);
+        if (brink == NULL)
+                return false;
+        /* A client of its own, which does not try again by itself. */
+        struct client *const client = client_new(stage->daemon, OVER_UNIX);
+        client_set_quiet(client, true);
+        struct reply *const reply =
+                exchange(client, &(struct request){ .method = method, .path = path, .json = json });
+        const int status = reply->status;
+        reply_free(reply);
+        client_free(client);
+        brink_end(brink);
+        assert_int_equal(status, 0);
+        kept_await(stage->daemon, daemon);
+        kept_await_ready(stage);
+        return true;
+}
+
+static const struct arrival {
+        const char *name, *bind; /* %s: the daemon's directory */
+        int family;
+} arrivals[] = {
+        { "accept4, IPv4", "127.0.0.1:0", AF_INET },
+        { "accept4, any address", "0.0.0.0:0", AF_INET },
+        { "accept4, IPv6", "[::1]:0", AF_INET6 },
+        { "accept4, unix", "unix:%s/owned", AF_UNIX },
+};
+
+static int connect_to(struct stage *stage, int family, int port)
+{
+        union {
+                struct sockaddr any;
+                struct sockaddr_in four;
+                struct sockaddr_in6 six;
+                struct sockaddr_un local;
+        } to = { .any.sa_family = (sa_family_t)family };
+        socklen_t size = sizeof to.four;
+        if (family == AF_UNIX) {
+                size = sizeof to.local;
+                snprintf(to.local.sun_path, sizeof to.local.sun_path, "%s/owned", stage->daemon->directory);
+        } else if (family == AF_INET6) {
+                size = sizeof to.six;
+                to.six.sin6_port = htons((uint16_t)port);
+                to.six.sin6_addr = in6addr_loopback;
+        } else {
+                to.four.sin_port = htons((uint16_t)port);
+                to.four.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        }
+        const int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_return_code(connect(fd, &to.any, size), errno);
+        return fd;
+}
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+static const struct reply *listen_on(struct stage *stage, const struct arrival *row)
+{
+        char bind[256];
+        snprintf(bind, sizeof bind, row->bind, stage->daemon->directory);
+        return post(stage, 201, "/v1/sockets", "{'bind':'%s','listen':{'backlog':8}}", bind);
+}
+#pragma GCC diagnostic pop
+
+/* The connection is there, and is the listener's. */
+static void play_arrival(struct stage *stage, const void *row)
+{
+        const struct arrival *const arrival = row;
+        char path[128];
+        const struct reply *const listener = listen_on(stage, arrival);
+        const char *const id = text_at(listener, "id");
+        const int port = arrival->family == AF_UNIX ? 0 : (int)number_at(listener, "local.port");
+        const int before = connect_to(stage, arrival->family, port);
+        act(stage, id, "accept", 201, "{'timeout_ms':5000}");
+        const int caller = connect_to(stage, arrival->family, port);
+        assert_int_equal(send(caller, "hello", 5, 0), 5);
+        snprintf(path, sizeof path, "/v1/sockets/%s/accept?timeout_ms=5000", id);
+        if (!die_in(stage, SYS_accept4, "POST", path, NULL))
+                skip();
+        act_refused(stage, id, "accept", "EAGAIN", "{'timeout_ms':0}");
+        const struct reply *const list = get(stage, 200, "/v1/sockets");
+        assert_int_equal(json_array_size(json_at(list->json, "sockets")), 3);
+        assert_string_equal(text_at(list, "sockets.2.parent"), id);
+        assert_true(flag_at(list, "sockets.2.unclaimed"));
+        expect_text(act(stage, text_at(list, "sockets.2.id"), "recv", 200, "{'timeout_ms':5000}"), "hello");
+        close(before);
+        close(caller);
+        if (arrival->family == AF_UNIX) {
+                snprintf(path, sizeof path, "%s/owned", stage->daemon->directory);
+                unlink(path);
+        }
+}
+
+/* What was sent is not sent again. */
+static void sent(struct stage *stage)
+{
+        static const char *const types[] = { "SOCK_STREAM", "SOCK_DGRAM", "SOCK_SEQPACKET" };
+        for (size_t i = 0; i < COUNT(types); i++) {
+                char path[128];
+                const struct ends pair = make_pair(stage, types[i]);
+                snprintf(path, sizeof path, "/v1/sockets/%s/send", pair.near);
+                if (!die_in(stage, SYS_sendmmsg, "POST", path, "{\"text\":\"abcdef\",\"offset\":0}"))
+                        skip();
+                const struct reply *const again =
+                        act(stage, pair.near, "send", 200, "{'text':'abcdef','offset':0}");
+                assert_true(flag_at(again, "duplicate"));
+                expect_text(act(stage, pair.far, "recv", 200, "{}"), "abcdef");
+                act_refused(stage, pair.far, "recv", "EAGAIN", "{'timeout_ms':0}");
+        }
+}
+
+/* What nobody got to know is not there. */
+static void made(struct stage *stage)
+{
+        if (!die_in(stage, SYS_socket, "POST", "/v1/sockets", "{}") ||
+                !die_in(stage, SYS_socketpair, "POST", "/v1/socketpairs", "{}"))
+                skip();
+        assert_int_equal(count_sockets(stage), 0);
+}
+
+/* The id goes first: what is half closed is closed. */
+static void closed(struct stage *stage)
+{
+        char path[128];
+        const struct ends pair = make_pair(stage, "SOCK_STREAM");
+        snprintf(path, sizeof path, "/v1/sockets/%s", pair.near);
+        if (!die_in(stage, SYS_dup3, "DELETE", path, NULL))
+                skip();
+        get(stage, 404, "%s", path);
+        assert_true(flag_at(act(stage, pair.far, "recv", 200, "{'timeout_ms':5000}"), "eof"));
+}
+
+static const struct scenario scenarios[] = {
+        { "sendmmsg", sent },
+        { "socket, socketpair", made },
+        { "dup3", closed },
+};
+
+int main(void)
+{
+        static const char *const arguments[] = { "--keeper", NULL };
+        SUITE_ADD_ROWS(play_arrival, arrivals);
+        SUITE_ADD_SCENARIOS(scenarios);
+        return suite_run("brink", arguments);
+}

@@ -127,16 +127,31 @@ static void *call_in(void *context)
         return NULL;
 }
 
-/* A reply that is lost leaves a connection accepted, which is to be found later. */
+static const char *text_member(const struct reply *reply, const char *name)
+{
+        return reply == NULL ? NULL : json_string_value(json_object_get(reply->json, name));
+}
+
+/* Each call has a key of its own, and is made again with that until its reply comes. */
+static struct reply *insist_with_key(
+        struct client *client, const struct request *request, const void *who, unsigned long turn)
+{
+        char key[96];
+        struct request keyed = *request;
+        snprintf(key, sizeof key, "Idempotency-Key: %p-%lu", who, turn);
+        keyed.headers[0] = key;
+        return insist(client, &keyed);
+}
+
 static void *accept_calls(void *context)
 {
         struct work *const work = context;
         struct client *const client = new_client(OVER_UNIX);
         char path[128];
         snprintf(path, sizeof path, "/v1/sockets/%s/accept?timeout_ms=50", work->id);
-        while (!load.done) {
-                struct reply *const reply =
-                        insist(client, &(struct request){ .method = "POST", .path = path });
+        for (unsigned long turn = 0; !load.done; turn++) {
+                struct reply *const reply = insist_with_key(
+                        client, &(struct request){ .method = "POST", .path = path }, work, turn);
                 if (reply == NULL || (reply->status != 201 && reply->status != 422))
                         snprintf(work->complaint, sizeof work->complaint, "accept: %d %.400s",
                                 reply == NULL ? 0 : reply->status, reply == NULL ? "" : reply->body);
@@ -211,6 +226,79 @@ static void *read_on(void *context)
         return NULL;
 }
 
+/* The far end of what is received: counted bytes, or numbered records, as fast as they are taken. */
+static void *write_on(void *context)
+{
+        struct work *const work = context;
+        unsigned size = 1;
+        while (!load.done && *work->complaint == '\0') {
+                uint8_t bytes[PIECE_MAX];
+                size = work->records ? RECORD_SIZE : size * 7 % PIECE_MAX + 1;
+                for (unsigned i = 0; i < size; i++)
+                        bytes[i] = byte_at(work->made + i);
+                if (work->records)
+                        memcpy(bytes, &work->made, RECORD_SIZE);
+                const ssize_t sent = send(work->fd, bytes, size, MSG_NOSIGNAL);
+                if (sent < 0)
+                        snprintf(work->complaint, sizeof work->complaint, "write: %s", strerror(errno));
+                else
+                        work->made += work->records ? 1 : (unsigned long)sent;
+        }
+        shutdown(work->fd, SHUT_WR);
+        return NULL;
+}
+
+/* Looks at one reply's bytes, or record. False at the end. */
+static bool take_received(struct work *work, const struct reply *reply)
+{
+        size_t size;
+        uint64_t number;
+        uint8_t *const bytes = base64_decode(text_member(reply, "data"), &size);
+        const bool is_end = json_is_true(json_object_get(reply->json, "eof")) || (work->records && size == 0);
+        const unsigned long at = (unsigned long)json_integer_value(json_object_get(reply->json, "offset"));
+        if (at != work->made)
+                snprintf(work->complaint, sizeof work->complaint, "received at %lu, not %lu", at, work->made);
+        for (size_t i = 0; i < size && !work->records && *work->complaint == '\0'; i++)
+                if (bytes[i] != byte_at(at + i))
+                        snprintf(work->complaint, sizeof work->complaint,
+                                "the byte at %lu is not the one that was written", at + i);
+        if (work->records && !is_end) {
+                memcpy(&number, bytes, size < sizeof number ? size : sizeof number);
+                work->lost += number > at ? number - at : 0;
+                work->doubled += number < at;
+        }
+        if (!is_end || !work->records)
+                work->made = (unsigned long)json_integer_value(json_object_get(reply->json, "next"));
+        free(bytes);
+        return !is_end && *work->complaint == '\0';
+}
+
+/* Receives on at its position, again wherever a reply is lost, and acknowledges what it has. */
+static void *receive_on(void *context)
+{
+        struct work *const work = context;
+        struct client *const client = new_client(OVER_TCP);
+        for (bool goes_on = true; goes_on;) {
+                char path[192];
+                snprintf(path, sizeof path, "/v1/sockets/%s/recv?offset=%lu&ack=%lu&size=%d&timeout_ms=1000",
+                        work->id, work->made, work->made, PIECE_MAX);
+                struct reply *const reply =
+                        insist(client, &(struct request){ .method = "POST", .path = path });
+                if (reply != NULL && reply->status == 200)
+                        goes_on = take_received(work, reply);
+                else if (reply == NULL || reply->status != 422) {
+                        snprintf(work->complaint, sizeof work->complaint, "recv at %lu: %d %.400s",
+                                work->made, reply == NULL ? 0 : reply->status,
+                                reply == NULL ? "" : reply->body);
+                        goes_on = false;
+                }
+                if (reply != NULL)
+                        reply_free(reply);
+        }
+        client_free(client);
+        return NULL;
+}
+
 static unsigned long number_of_id(const char *id)
 {
         return id == NULL ? 0 : strtoul(strchr(id, '-') + 1, NULL, 10);
@@ -224,10 +312,10 @@ static void *make_and_drop(void *context)
         unsigned long last = 0;
         while (!load.done && *work->complaint == '\0') {
                 char path[128];
-                struct reply *const made = insist(
-                        client, &(struct request){ .method = "POST", .path = "/v1/sockets", .json = "{}" });
-                const char *const id =
-                        made == NULL ? NULL : json_string_value(json_object_get(made->json, "id"));
+                struct reply *const made = insist_with_key(client,
+                        &(struct request){ .method = "POST", .path = "/v1/sockets", .json = "{}" }, work,
+                        work->made);
+                const char *const id = text_member(made, "id");
                 const unsigned long number = number_of_id(id);
                 work->doubled += number <= last;
                 last = number;
@@ -235,12 +323,11 @@ static void *make_and_drop(void *context)
                 struct reply *const shown =
                         insist(client, &(struct request){ .method = "GET", .path = path });
                 work->lost += shown == NULL || shown->status != 200;
-                struct reply *const dropped =
-                        insist(client, &(struct request){ .method = "DELETE", .path = path });
-                /* 404: it was done, and the reply lost. */
-                if (dropped == NULL || (dropped->status != 204 && dropped->status != 404))
-                        snprintf(work->complaint, sizeof work->complaint, "delete: %d",
-                                dropped == NULL ? 0 : dropped->status);
+                struct reply *const dropped = insist_with_key(
+                        client, &(struct request){ .method = "DELETE", .path = path }, work, work->made);
+                if (dropped == NULL || dropped->status != 204)
+                        snprintf(work->complaint, sizeof work->complaint, "delete: %d %.400s",
+                                dropped == NULL ? 0 : dropped->status, dropped == NULL ? "" : dropped->body);
                 work->made++;
                 reply_free(made);
                 reply_free(shown);
@@ -285,17 +372,20 @@ static void end_daemons(void)
         kept_await_ready(load.stage);
 }
 
-/* Those that nobody has accepted yet still wait in the listener. */
-static void accept_rest(struct stage *stage, const char *listener)
+/* Those that nobody has accepted yet still wait in the listener. Returns how many. */
+static unsigned long accept_rest(struct stage *stage, const char *listener)
 {
+        unsigned long count = 0;
         char path[128];
         snprintf(path, sizeof path, "/v1/sockets/%s/accept?timeout_ms=0", listener);
         for (int status = 201; status == 201;) {
                 struct reply *const reply =
                         exchange(stage->client, &(struct request){ .method = "POST", .path = path });
                 status = reply->status;
+                count += status == 201;
                 reply_free(reply);
         }
+        return count;
 }
 
 /* Counts, by the peer's port, the sockets that the listener gave, and reads who calls there. */
@@ -320,11 +410,12 @@ static void count_accepted(struct stage *stage, const char *listener, unsigned c
         } while (*cursor);
 }
 
-static struct account account_calls(struct stage *stage, const char *listener)
+/* `accepted`: by those who were told so. */
+static struct account account_calls(struct stage *stage, const char *listener, unsigned long accepted)
 {
         static unsigned char times[65536];
         struct account account = { .name = "accepted connections" };
-        accept_rest(stage, listener);
+        accepted += accept_rest(stage, listener);
         memset(times, 0, sizeof times);
         count_accepted(stage, listener, times);
         for (unsigned i = 0; i < caller_count; i++) {
@@ -332,6 +423,9 @@ static struct account account_calls(struct stage *stage, const char *listener)
                 account.lost += times[callers[i].port] == 0;
                 account.doubled += times[callers[i].port] > 1;
         }
+        /* Nobody was told of those, or somebody twice. */
+        account.lost += accepted < caller_count ? caller_count - accepted : 0;
+        account.doubled += accepted > caller_count ? accepted - caller_count : 0;
         return account;
 }
 
@@ -356,6 +450,7 @@ static void open_messages(struct stage *stage, struct work *sender, struct work 
         struct sockaddr_un address = { .sun_family = AF_UNIX };
         const int listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
         snprintf(address.sun_path, sizeof address.sun_path, "%s/far", stage->daemon->directory);
+        unlink(address.sun_path);
         assert_return_code(bind(listener, (const struct sockaddr *)&address, sizeof address), errno);
         assert_return_code(listen(listener, 1), errno);
         sender->id = make(stage, "{'type':'SOCK_SEQPACKET','connect':'unix:%s'}", address.sun_path);
@@ -383,6 +478,21 @@ static struct account account_sent(
         return account;
 }
 
+static struct account account_received(const char *name, struct work *writer, struct work *receiver)
+{
+        finish_work(writer);
+        finish_work(receiver);
+        close(writer->fd);
+        struct account account = {
+                .name = name, .made = writer->made, .lost = receiver->lost, .doubled = receiver->doubled
+        };
+        if (receiver->made < writer->made)
+                account.lost += writer->made - receiver->made;
+        else
+                account.doubled += receiver->made - writer->made;
+        return account;
+}
+
 static void print(const struct account *accounts, size_t count)
 {
         printf("%-32s %8s %10s\n", "fault", "times", "in flight");
@@ -396,46 +506,61 @@ static void print(const struct account *accounts, size_t count)
         fflush(stdout);
 }
 
+static struct {
+        struct work calls, maker, acceptors[2];
+        /* Streams, then messages. */
+        struct work senders[2], readers[2], receivers[2], writers[2];
+} works;
+
+static void begin_works(struct stage *stage, const struct reply *listener)
+{
+        memset(&works, 0, sizeof works);
+        works.calls.port = (int)number_at(listener, "local.port");
+        open_stream(stage, &works.senders[0], &works.readers[0]);
+        open_messages(stage, &works.senders[1], &works.readers[1]);
+        open_stream(stage, &works.receivers[0], &works.writers[0]);
+        open_messages(stage, &works.receivers[1], &works.writers[1]);
+        start(&works.calls, call_in);
+        start(&works.maker, make_and_drop);
+        for (int i = 0; i < 2; i++) {
+                works.acceptors[i].id = text_at(listener, "id");
+                start(&works.acceptors[i], accept_calls);
+                start(&works.senders[i], send_on);
+                start(&works.readers[i], read_on);
+                start(&works.receivers[i], receive_on);
+                start(&works.writers[i], write_on);
+        }
+}
+
 static void killed_under_load(struct stage *stage)
 {
-        enum { ACCEPTORS = 2, STREAMS = 2 };
-        struct work calls = { .fd = -1 }, acceptors[ACCEPTORS] = { 0 }, senders[STREAMS] = { 0 },
-                    readers[STREAMS] = { 0 }, maker = { .fd = -1 };
         load = (struct load){ .stage = stage };
         const struct reply *const listener =
                 post(stage, 201, "/v1/sockets", "{'bind':'127.0.0.1:0','listen':{'backlog':%d}}", BACKLOG);
-        const char *const listener_id = text_at(listener, "id");
-        calls.port = (int)number_at(listener, "local.port");
-        open_stream(stage, &senders[0], &readers[0]);
-        open_messages(stage, &senders[1], &readers[1]);
-        start(&calls, call_in);
-        start(&maker, make_and_drop);
-        for (int i = 0; i < ACCEPTORS; i++) {
-                acceptors[i].id = listener_id;
-                start(&acceptors[i], accept_calls);
-        }
-        for (int i = 0; i < STREAMS; i++) {
-                start(&senders[i], send_on);
-                start(&readers[i], read_on);
-        }
+        begin_works(stage, listener);
         end_daemons();
         load.done = true;
-        finish_work(&calls);
-        finish_work(&maker);
-        for (int i = 0; i < ACCEPTORS; i++)
-                finish_work(&acceptors[i]);
-        for (int i = 0; i < STREAMS; i++)
-                finish_work(&senders[i]);
+        finish_work(&works.calls);
+        finish_work(&works.maker);
+        for (int i = 0; i < 2; i++) {
+                finish_work(&works.acceptors[i]);
+                finish_work(&works.senders[i]);
+        }
         const struct account accounts[] = {
-                account_calls(stage, listener_id),
-                account_sent(stage, "bytes sent", &senders[0], &readers[0]),
-                account_sent(stage, "messages sent", &senders[1], &readers[1]),
-                { "sockets made and dropped", maker.made, maker.lost, maker.doubled },
+                account_calls(
+                        stage, text_at(listener, "id"), works.acceptors[0].made + works.acceptors[1].made),
+                account_sent(stage, "bytes sent", &works.senders[0], &works.readers[0]),
+                account_sent(stage, "messages sent", &works.senders[1], &works.readers[1]),
+                account_received("bytes received", &works.writers[0], &works.receivers[0]),
+                account_received("messages received", &works.writers[1], &works.receivers[1]),
+                { "sockets made and dropped", works.maker.made, works.maker.lost, works.maker.doubled },
         };
         print(accounts, COUNT(accounts));
         for (size_t i = 0; i < COUNT(accounts); i++)
                 if (accounts[i].made == 0 || accounts[i].lost + accounts[i].doubled > 0)
                         fail_msg("%s", accounts[i].name);
+        /* The listener, what it gave, and the four others. */
+        assert_int_equal(count_sockets(stage), 5 + caller_count);
         while (caller_count > 0)
                 close(callers[--caller_count].fd);
 }

@@ -249,10 +249,7 @@ static bool copy(struct restore *restore, const struct store_image *image, struc
         tally_settle(&old->sent);
         stored->sent.bytes = old->sent.bytes;
         stored->sent.messages = old->sent.messages;
-        (void)image;
-        tally_settle(&old->received);
-        stored->received.bytes = old->received.bytes;
-        stored->received.messages = old->received.messages;
+        restore->emptied += !inbox_restore(socket, image, old);
         return old->netns[0] == '\0' || socket->netns != NULL;
 }
 

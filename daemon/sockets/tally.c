@@ -56,7 +56,7 @@ static void prepare(struct tally *tally, const struct msghdr *message)
 ssize_t tally_receive_first(struct tally *tally, int fd, const struct msghdr *message, int flags)
 {
         prepare(tally, message);
-        const int received = TEMP_FAILURE_RETRY(recvmmsg(fd, &tally->header, 1, flags, NULL));
+        const long received = TEMP_FAILURE_RETRY(recvmmsg(fd, &tally->header, 1, flags, NULL));
         return received < 0 ? -1 : (ssize_t)tally->header.msg_len;
 }
 

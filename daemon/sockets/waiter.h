@@ -58,7 +58,8 @@ struct wait {
 /* CLOCK_MONOTONIC in nanoseconds. */
 int64_t now_ns(void);
 
-/* Starts the thread. At most `capacity` calls may wait at a time, on as many sockets. NULL with errno set when it can't be started. */
+/* Starts the thread. At most `capacity` calls may wait at a time, on as many sockets. NULL with errno set
+ * when it can't be started. */
 struct waiter *waiter_new(size_t capacity);
 
 /* Ends all waits (WAIT_SHUTDOWN), now and from now on. */

@@ -3,7 +3,9 @@
  * The kernel writes into the stored memory twice in one call: the bytes, behind what is kept, and then their
  * number, into the tally. The one is of no account without the other, so a kill between two system calls, or
  * in one, loses and doubles nothing: room was made before, and what the tally says is there. The cursor is
- * written last; a client that did not get the reply names the position that it stands at. */
+ * written last; a client that did not get the reply names the position that it stands at.
+ *
+ * An errno is all that a kill can lose, right behind the call that said it: the kernel forgets it. */
 #include "daemon/sockets/retained.h"
 
 #include <stdlib.h>

@@ -24,13 +24,17 @@ static int ask_flags(const struct socket *socket)
         return MSG_DONTWAIT | MSG_CMSG_CLOEXEC | (message_tells_length(socket) ? MSG_TRUNC : 0);
 }
 
-/* What there is to be received: as much as a header says. *end: the end of the stream instead.
+/* What there is to be received: as much as a header says. *end: the end of the stream instead, which a byte
+ * of a message tells from it.
  * seccomp: recvmsg */
 static struct result look(const struct socket *socket, size_t size, struct kept *out, bool *end)
 {
-        uint8_t control[CONTROL_MOST];
+        uint8_t control[CONTROL_MOST], first;
         struct sockaddr_storage name;
-        struct msghdr message = { .msg_name = &name,
+        struct iovec piece = { .iov_base = &first, .iov_len = 1 };
+        struct msghdr message = { .msg_iov = &piece,
+                .msg_iovlen = 1,
+                .msg_name = &name,
                 .msg_namelen = sizeof name,
                 .msg_control = control,
                 .msg_controllen = control_most(socket) };

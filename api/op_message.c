@@ -214,16 +214,17 @@ struct result run_socket_sendmsg(
 
 /* Receiving. */
 
-/* Its data stay in the vessel. A refusal may have a position too. */
+/* Its data stay in the vessel. A refusal may have a position too. A position that is given goes on behind it.
+ */
 static struct result receive_message(struct call *call, const struct socket_recvmsg_request *request,
-        uint64_t at, const struct vessel *vessel, struct received_message *out)
+        uint64_t *at, const struct vessel *vessel, struct received_message *out)
 {
         const struct descriptor_taker taker = { .take = rights_take, .context = call };
         struct incoming incoming = { .pieces = vessel->pieces,
                 .piece_count = vessel->piece_count,
                 .control = vessel->control,
                 .control_size = (size_t)request->ancillary_size,
-                .at = at };
+                .at = *at };
         const struct result result = message_receive(call->socket, &incoming, request->flags);
         *out = (struct received_message){ .offset.json = NULL };
         if (result.kind == RESULT_DONE || incoming.next > incoming.offset) {
@@ -231,6 +232,8 @@ static struct result receive_message(struct call *call, const struct socket_recv
                 out->next.json = json_integer((json_int_t)incoming.next);
         }
         TRY(result);
+        if (*at != POSITION_NONE)
+                *at = incoming.next;
         call_keep(call, incoming.size);
         *out = (struct received_message){ .offset = out->offset,
                 .next = out->next,
@@ -257,13 +260,11 @@ static struct result receive_many(struct call *call, const struct socket_recvmsg
                         "flags: MSG_PEEK does not go with `count`: each message would be the first");
         for (int i = 0; i < request->count && !end; i++) {
                 struct received_message message;
-                const struct result result = receive_message(call, request, at, vessel, &message);
+                const struct result result = receive_message(call, request, &at, vessel, &message);
                 if (i == 0 && result.kind != RESULT_DONE) {
                         *reply = message;
                         return result;
                 }
-                if (at != POSITION_NONE)
-                        at = (uint64_t)json_integer_value(message.next.json);
                 if (result.kind == RESULT_REFUSED && result.error != EAGAIN)
                         reply->error.json = error_json(&result);
                 if (result.kind != RESULT_DONE) {
@@ -289,7 +290,8 @@ struct result run_socket_recvmsg(
         TRY(call_place(call, request->offset, request->ack, request->flags));
         if (request->count > 0)
                 return receive_many(call, request, &vessel, reply);
-        TRY(receive_message(call, request, request->offset, &vessel, reply));
+        uint64_t at = request->offset;
+        TRY(receive_message(call, request, &at, &vessel, reply));
         /* What was not needed of the room goes back. */
         uint8_t *const fitting = realloc(vessel.bytes, reply->data.size + 1);
         if (fitting != NULL)

@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/sockets/cleanup.h"
-
 static struct result misplaced(enum result_kind kind, const char *parameter)
 {
         return (struct result){ .kind = kind, .parameter = parameter };
@@ -121,14 +119,18 @@ static struct result receive_stream(
         struct receipt receipt = { .complete = true, .offset = retained_start(socket, offset) };
         if (size > socket->stored->inbox.retain)
                 size = (size_t)socket->stored->inbox.retain;
-        uint8_t *buffer memory_auto = malloc(size + 1);
-        if (buffer == NULL)
+        receipt.bytes = malloc(size + 1);
+        if (receipt.bytes == NULL)
                 return refused("recv", ENOMEM);
-        TRY(retained_bytes(socket, offset, buffer, size, flags, &receipt.size));
+        const struct result result =
+                retained_bytes(socket, offset, receipt.bytes, size, flags, &receipt.size);
+        if (result.kind != RESULT_DONE) {
+                free(receipt.bytes);
+                return result;
+        }
         receipt.length = receipt.size;
         receipt.eof = receipt.size == 0 && size > 0;
         receipt.next = receipt.offset + ((flags & MSG_PEEK) != 0 ? 0 : receipt.size);
-        receipt.bytes = TAKE(buffer);
         *out = receipt;
         return DONE;
 }

@@ -201,7 +201,7 @@ static void is_full_until_acknowledged(struct stage *stage)
 {
         enum { RETAIN = 4096, SIZE = 1500 };
         char *const text = malloc(2 * RETAIN + 1);
-        memset(text, 'x', 2 * RETAIN);
+        memset(text, 'x', (size_t)2 * RETAIN);
         for (size_t i = 0; i < COUNT(makers); i++) {
                 const struct reply *const pair = post(stage, 201, "/v1/socketpairs",
                         "{'retain':%d,'type':'%s'}", RETAIN, i == 2 ? "SOCK_SEQPACKET" : "SOCK_DGRAM");

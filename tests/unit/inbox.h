@@ -8,7 +8,9 @@
 #include "tests/unit/ends.h"
 #include "tests/unit/rows.h"
 
-enum { RETAIN = 4096, LONGEST = 900 };
+static const size_t RETAIN = 4096;
+
+enum { LONGEST = 900 };
 
 struct scene {
         struct socket *socket;

@@ -20,7 +20,7 @@ static const struct pace {
 static void moves_at_every_alignment(void **state)
 {
         const struct pace *const pace = *state;
-        uint8_t bytes[RETAIN];
+        uint8_t bytes[4096];
         struct scene scene;
         scene_set(&scene, SOCK_STREAM, RETAIN);
         for (size_t done = 0; done < 5 * RETAIN + 5 * pace->piece; done += pace->piece) {

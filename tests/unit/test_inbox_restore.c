@@ -23,7 +23,8 @@ static _Noreturn void go_on(struct socket *socket, unsigned turn)
                 if (socket_has_boundaries(socket))
                         retained_message(socket, POSITION_NONE, LONGEST, 0, &retained);
                 else
-                        retained_bytes(socket, POSITION_NONE, bytes, 1 + turn * 61 % sizeof bytes, 0, &used);
+                        retained_bytes(
+                                socket, POSITION_NONE, bytes, 1 + (size_t)turn * 61 % sizeof bytes, 0, &used);
         }
 }
 

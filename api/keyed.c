@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "api/record.h"
+#include "api/session_object.h"
 #include "api/socket_object.h"
 #include "daemon/sockets/cleanup.h"
 #include "daemon/sockets/send.h"
@@ -81,6 +82,16 @@ static struct result again_pair(struct call *call)
         return count == 0 ? RUN : DONE;
 }
 
+static struct result again_session(struct call *call)
+{
+        call->session = sessions_find_made(call->service->sessions, keyed_number(call));
+        if (call->session == NULL)
+                return RUN;
+        call->created = call->session->number;
+        session_describe(call, call->session, call->reply);
+        return DONE;
+}
+
 /* What is not there any more was ended, if by another call. */
 static struct result again_gone(struct call *call)
 {
@@ -115,7 +126,7 @@ static const struct {
         { "socket_create", again_made },
         { "socketpair_create", again_pair },
         { "socket_accept", again_made },
-        { "session_create", again_unknown },
+        { "session_create", again_session },
         { "socket_delete", again_gone },
         { "session_delete", again_gone },
         { "socket_bind", again_bound },

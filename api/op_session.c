@@ -1,8 +1,9 @@
 /* op_session.c: leases under which sockets are made, to be closed together. */
 #include <string.h>
 
-#include "api/call.h"
+#include "api/keyed.h"
 #include "api/record.h"
+#include "api/session_object.h"
 
 enum { BATCH = 64 };
 
@@ -49,7 +50,7 @@ static const struct field session_page_rows[] = {
 const struct fields session_page_fields =
         FIELDS(struct session_page, session_page_rows, .title = "SessionPage");
 
-static void describe(struct call *call, const struct session *session, struct session_object *out)
+void session_describe(struct call *call, const struct session *session, struct session_object *out)
 {
         const struct lease lease = session_lease(call->service->sessions, session);
         *out = (struct session_object){
@@ -67,9 +68,10 @@ struct result run_session_create(
         struct call *call, const struct session_create_request *request, struct session_object *reply)
 {
         TRY(sessions_add(call->service->sessions, call->caller.account, request->ttl_ms,
-                request->label.bytes == NULL ? "" : request->label.bytes, &call->session));
+                request->label.bytes == NULL ? "" : request->label.bytes, keyed_number(call),
+                &call->session));
         call->created = call->session->number;
-        describe(call, call->session, reply);
+        session_describe(call, call->session, reply);
         return DONE;
 }
 
@@ -81,7 +83,7 @@ static uint64_t append_batch(struct call *call, struct session *const *batch, si
                 struct session_object object;
                 last = batch[i]->number;
                 if (call_reaches_session(call, batch[i])) {
-                        describe(call, batch[i], &object);
+                        session_describe(call, batch[i], &object);
                         json_array_append_new(list, fields_encode(&session_object_fields, &object));
                 }
                 session_release(batch[i]);
@@ -107,7 +109,7 @@ struct result run_session_show(
         struct call *call, const struct session_show_request *request, struct session_object *reply)
 {
         (void)request;
-        describe(call, call->session, reply);
+        session_describe(call, call->session, reply);
         return DONE;
 }
 
@@ -116,7 +118,7 @@ struct result run_session_renew(
 {
         if (!session_renew(call->service->sessions, call->session, request->ttl_ms))
                 return call_session_gone(call);
-        describe(call, call->session, reply);
+        session_describe(call, call->session, reply);
         return DONE;
 }
 

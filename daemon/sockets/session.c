@@ -200,8 +200,8 @@ static void set_lease(struct session *session, struct lease lease)
         session->stored->deadline_ns = lease.deadline_ns;
 }
 
-static struct session *session_new(
-        uint64_t number, struct account *owner, const struct lease *lease, const char *label)
+static struct session *session_new(uint64_t number, struct account *owner, const struct lease *lease,
+        const char *label, uint64_t made_by)
 {
         struct session *const session = calloc(1, sizeof *session);
         if (session == NULL)
@@ -219,6 +219,7 @@ static struct session *session_new(
         memcpy(session->stored->label, session->label, sizeof session->label);
         snprintf(session->stored->owner, sizeof session->stored->owner, "%s",
                 owner == NULL ? "" : owner->name);
+        session->stored->made_by = made_by;
         session->stored->number = number;
         pthread_mutex_init(&session->lock, NULL);
         return session;
@@ -242,7 +243,7 @@ static size_t count_of(const struct sessions *sessions, const struct account *ow
 }
 
 struct result sessions_add(struct sessions *sessions, struct account *owner, int64_t ttl_ms,
-        const char *label, struct session **out)
+        const char *label, uint64_t made_by, struct session **out)
 {
         LOCK_SCOPE(&sessions->lock);
         if (count_of(sessions, owner) >= SESSIONS_EACH)
@@ -250,8 +251,9 @@ struct result sessions_add(struct sessions *sessions, struct account *owner, int
                         .detail = "there are as many sessions of yours as there may be" };
         const struct lease lease = lease_from_now(ttl_ms);
         struct session *const session =
-                start(sessions) ? session_new(registry_take_number(sessions->registry), owner, &lease, label)
-                                : NULL;
+                start(sessions)
+                        ? session_new(registry_take_number(sessions->registry), owner, &lease, label, made_by)
+                        : NULL;
         if (session == NULL)
                 return (struct result){ .kind = RESULT_QUOTA,
                         .detail = "the daemon has no memory or no thread left for this" };
@@ -267,7 +269,8 @@ bool sessions_restore(struct sessions *sessions, struct account *owner, const st
                 .ttl_ms = stored->ttl_ms, .deadline_ns = stored->deadline_ns, .expires = stored->expires
         };
         struct session *const session =
-                start(sessions) ? session_new(stored->number, owner, &lease, stored->label) : NULL;
+                start(sessions) ? session_new(stored->number, owner, &lease, stored->label, stored->made_by)
+                                : NULL;
         if (session != NULL)
                 append(sessions, session);
         return session != NULL;
@@ -278,6 +281,15 @@ struct session *sessions_find(struct sessions *sessions, uint64_t number)
         LOCK_SCOPE(&sessions->lock);
         struct session *session = sessions->oldest;
         while (session != NULL && session->number != number)
+                session = session->next;
+        return session == NULL ? NULL : session_reference(session);
+}
+
+struct session *sessions_find_made(struct sessions *sessions, uint64_t made_by)
+{
+        LOCK_SCOPE(&sessions->lock);
+        struct session *session = sessions->oldest;
+        while (session != NULL && session->stored->made_by != made_by)
                 session = session->next;
         return session == NULL ? NULL : session_reference(session);
 }

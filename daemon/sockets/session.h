@@ -52,9 +52,10 @@ struct sessions *sessions_new(struct registry *registry, struct waiter *waiter, 
 /* Stops looking at leases, when no call is under way. Sockets stay. Accepts NULL. */
 void sessions_free(struct sessions *sessions);
 
-/* Makes a session; *out is a reference. RESULT_QUOTA when the owner has too many. */
+/* Makes a session; *out is a reference. `made_by` is the number of the call's outcome, or 0. RESULT_QUOTA
+ * when the owner has too many. */
 struct result sessions_add(struct sessions *sessions, struct account *owner, int64_t ttl_ms,
-        const char *label, struct session **out);
+        const char *label, uint64_t made_by, struct session **out);
 
 /* Goes on with a session of an earlier process, whose time may be over by now. Those come in order, before
  * any other. False without memory. */
@@ -62,6 +63,7 @@ bool sessions_restore(struct sessions *sessions, struct account *owner, const st
 
 /* A reference, or NULL when there is no such session (any more). */
 struct session *sessions_find(struct sessions *sessions, uint64_t number);
+struct session *sessions_find_made(struct sessions *sessions, uint64_t made_by);
 
 /* References to at most `count` sessions with a number above `after`, oldest first. Returns how many. */
 size_t sessions_list(struct sessions *sessions, uint64_t after, struct session **out, size_t count);

@@ -94,7 +94,7 @@ static void comes_back_as_it_was(void **state)
         struct account *const owner = accounts_find(scene.accounts, "ci");
         struct session *session session_auto = NULL;
         assert_int_equal(
-                sessions_add(scene.earlier_sessions, owner, LONG_MS, "job", &session).kind, RESULT_DONE);
+                sessions_add(scene.earlier_sessions, owner, LONG_MS, "job", 0, &session).kind, RESULT_DONE);
         const struct lease lease = session_lease(scene.earlier_sessions, session);
         int ends[2];
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
@@ -147,7 +147,8 @@ static void ends_what_was_about_to_end(void **state)
         struct scene scene scene_auto;
         open_scene(&scene);
         struct session *session session_auto = NULL;
-        assert_int_equal(sessions_add(scene.earlier_sessions, NULL, LONG_MS, "", &session).kind, RESULT_DONE);
+        assert_int_equal(
+                sessions_add(scene.earlier_sessions, NULL, LONG_MS, "", 0, &session).kind, RESULT_DONE);
         struct socket *one socket_auto =
                 publish(&scene, socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), AF_UNIX, NULL, session);
         session->stored->number = 0;
@@ -163,7 +164,8 @@ static void expires_meanwhile(void **state)
         struct scene scene scene_auto;
         open_scene(&scene);
         struct session *session session_auto = NULL;
-        assert_int_equal(sessions_add(scene.earlier_sessions, NULL, LONG_MS, "", &session).kind, RESULT_DONE);
+        assert_int_equal(
+                sessions_add(scene.earlier_sessions, NULL, LONG_MS, "", 0, &session).kind, RESULT_DONE);
         struct socket *one socket_auto =
                 publish(&scene, socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), AF_UNIX, NULL, session);
         session->stored->deadline_ns = now_ns();

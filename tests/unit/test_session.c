@@ -13,7 +13,7 @@ static struct session *add(struct account *owner, int64_t ttl_ms)
 {
         struct session *session = NULL;
         assert_int_equal(
-                sessions_add(exchange_service.sessions, owner, ttl_ms, "", &session).kind, RESULT_DONE);
+                sessions_add(exchange_service.sessions, owner, ttl_ms, "", 0, &session).kind, RESULT_DONE);
         assert_non_null(session);
         return session;
 }
@@ -60,7 +60,7 @@ static void bounded(void **state)
         for (int i = 0; i < SESSIONS_EACH; i++)
                 all[i] = add(&one, LONG_MS);
         assert_int_equal(
-                sessions_add(exchange_service.sessions, &one, LONG_MS, "", &more).kind, RESULT_QUOTA);
+                sessions_add(exchange_service.sessions, &one, LONG_MS, "", 0, &more).kind, RESULT_QUOTA);
         assert_null(more);
         end(add(&other, LONG_MS));
         end(all[0]);

@@ -20,13 +20,14 @@ enum { KILLS = 30 };
 enum { KILLS = 100 };
 #endif
 
-enum { CALLS_MAX = 3000, BACKLOG = 4096, PIECE_MAX = 8192, RECORD_SIZE = 8, DEADLINE_MS = 60000 };
+enum { CALLS_MAX = 3000, BACKLOG = 4096, PIECE_MAX = 8192, RECORD_SIZE = 8, DEADLINE_MS = 20000 };
 
 /* What all threads share. */
 static struct load {
         struct stage *stage;
         _Atomic bool done;
         _Atomic int in_flight, retried; /* requests whose reply is awaited, and those that were made again */
+        char complaint[512];            /* the first one, once its thread has ended */
 } load;
 
 /* How the daemon ends, one row after the other over and over. */
@@ -89,7 +90,7 @@ static struct client *new_client(enum transport transport)
 /* A thread's work. Nothing here may fail the test but the main thread. */
 struct work {
         pthread_t thread;
-        const char *id;
+        char id[48];
         int fd, port;
         bool records; /* numbered messages, rather than a counted stream */
         char complaint[512];
@@ -230,7 +231,9 @@ static void *read_on(void *context)
 static void *write_on(void *context)
 {
         struct work *const work = context;
+        const struct timeval patience = { .tv_sec = DEADLINE_MS / 1000 };
         unsigned size = 1;
+        setsockopt(work->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
         while (!load.done && *work->complaint == '\0') {
                 uint8_t bytes[PIECE_MAX];
                 size = work->records ? RECORD_SIZE : size * 7 % PIECE_MAX + 1;
@@ -314,7 +317,7 @@ static void *make_and_drop(void *context)
                 char path[128];
                 struct reply *const made = insist_with_key(client,
                         &(struct request){ .method = "POST", .path = "/v1/sockets", .json = "{}" }, work,
-                        work->made);
+                        2 * work->made);
                 const char *const id = text_member(made, "id");
                 const unsigned long number = number_of_id(id);
                 work->doubled += number <= last;
@@ -323,8 +326,8 @@ static void *make_and_drop(void *context)
                 struct reply *const shown =
                         insist(client, &(struct request){ .method = "GET", .path = path });
                 work->lost += shown == NULL || shown->status != 200;
-                struct reply *const dropped = insist_with_key(
-                        client, &(struct request){ .method = "DELETE", .path = path }, work, work->made);
+                struct reply *const dropped = insist_with_key(client,
+                        &(struct request){ .method = "DELETE", .path = path }, work, 2 * work->made + 1);
                 if (dropped == NULL || dropped->status != 204)
                         snprintf(work->complaint, sizeof work->complaint, "delete: %d %.400s",
                                 dropped == NULL ? 0 : dropped->status, dropped == NULL ? "" : dropped->body);
@@ -346,8 +349,8 @@ static void start(struct work *work, void *(*run)(void *))
 static void finish_work(struct work *work)
 {
         pthread_join(work->thread, NULL);
-        if (*work->complaint)
-                fail_msg("%s", work->complaint);
+        if (*work->complaint && !*load.complaint)
+                snprintf(load.complaint, sizeof load.complaint, "%s", work->complaint);
 }
 
 static void end_daemon(struct fault *fault, pid_t *daemon)
@@ -429,6 +432,11 @@ static struct account account_calls(struct stage *stage, const char *listener, u
         return account;
 }
 
+static void set_id(struct work *work, const char *id)
+{
+        snprintf(work->id, sizeof work->id, "%s", id);
+}
+
 /* A socket that is connected to one of ours. */
 static void open_stream(struct stage *stage, struct work *sender, struct work *reader)
 {
@@ -438,7 +446,7 @@ static void open_stream(struct stage *stage, struct work *sender, struct work *r
         assert_return_code(listen(listener, 1), errno);
         assert_return_code(
                 getsockname(listener, (struct sockaddr *)&address, &(socklen_t){ sizeof address }), errno);
-        sender->id = make(stage, "{'connect':'127.0.0.1:%d'}", ntohs(address.sin_port));
+        set_id(sender, make(stage, "{'connect':'127.0.0.1:%d'}", ntohs(address.sin_port)));
         reader->fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
         assert_return_code(reader->fd, errno);
         close(listener);
@@ -453,7 +461,7 @@ static void open_messages(struct stage *stage, struct work *sender, struct work 
         unlink(address.sun_path);
         assert_return_code(bind(listener, (const struct sockaddr *)&address, sizeof address), errno);
         assert_return_code(listen(listener, 1), errno);
-        sender->id = make(stage, "{'type':'SOCK_SEQPACKET','connect':'unix:%s'}", address.sun_path);
+        set_id(sender, make(stage, "{'type':'SOCK_SEQPACKET','connect':'unix:%s'}", address.sun_path));
         sender->records = true;
         reader->fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
         reader->records = true;
@@ -523,7 +531,7 @@ static void begin_works(struct stage *stage, const struct reply *listener)
         start(&works.calls, call_in);
         start(&works.maker, make_and_drop);
         for (int i = 0; i < 2; i++) {
-                works.acceptors[i].id = text_at(listener, "id");
+                set_id(&works.acceptors[i], text_at(listener, "id"));
                 start(&works.acceptors[i], accept_calls);
                 start(&works.senders[i], send_on);
                 start(&works.readers[i], read_on);
@@ -556,6 +564,8 @@ static void killed_under_load(struct stage *stage)
                 { "sockets made and dropped", works.maker.made, works.maker.lost, works.maker.doubled },
         };
         print(accounts, COUNT(accounts));
+        if (*load.complaint)
+                fail_msg("%s", load.complaint);
         for (size_t i = 0; i < COUNT(accounts); i++)
                 if (accounts[i].made == 0 || accounts[i].lost + accounts[i].doubled > 0)
                         fail_msg("%s", accounts[i].name);

@@ -51,12 +51,16 @@ static bool make_token(char out[static TOKEN_SIZE])
         return true;
 }
 
+/* seccomp: unlink unlinkat */
 static bool create(const char *path, char out[static TOKEN_SIZE])
 {
         fd_auto const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
         if (fd >= 0 && make_token(out) && fchmod(fd, 0600) == 0 && dprintf(fd, "%s\n", out) > 0)
                 return true;
         log_write(LOG_LEVEL_ERROR, "token file %s: %s", path, strerror(errno));
+        /* Half of a token would be in the way of the next start. */
+        if (fd >= 0)
+                unlink(path);
         return false;
 }
 
@@ -117,17 +121,18 @@ bool access_reload(struct access *access)
 
 struct access *access_new(struct accounts *accounts, const char *token_path, const char *tokens_path)
 {
-        struct access *const access = calloc(1, sizeof *access);
-        if (access == NULL)
+        struct account *const owner = accounts_find(accounts, owner_name);
+        struct access *const access = owner == NULL ? NULL : calloc(1, sizeof *access);
+        if (access == NULL) {
+                log_write(LOG_LEVEL_ERROR, "no memory to know who is let in");
                 return NULL;
+        }
         access->accounts = accounts;
         access->token_path = token_path;
         access->tokens_path = tokens_path;
-        access->owner = (struct caller){
-                .account = accounts_find(accounts, owner_name), .operates = true, .administers = true
-        };
+        access->owner = (struct caller){ .account = owner, .operates = true, .administers = true };
         pthread_rwlock_init(&access->lock, NULL);
-        if (access->owner.account != NULL && access_reload(access))
+        if (access_reload(access))
                 return access;
         access_free(access);
         return NULL;

@@ -61,7 +61,7 @@ static void remove_stale(const struct sockaddr_un *address)
                 unlink(address->sun_path);
 }
 
-/* seccomp: socket umask bind listen */
+/* seccomp: socket umask bind listen unlink unlinkat */
 bool listener_open_unix(struct listener *listener, const char *path)
 {
         struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -73,8 +73,12 @@ bool listener_open_unix(struct listener *listener, const char *path)
         const mode_t mask = umask(0177);
         const bool bound = fd >= 0 && bind(fd, (const struct sockaddr *)&address, sizeof address) == 0;
         umask(mask);
-        if (!bound || listen(fd, BACKLOG) != 0)
-                return complain(path, strerror(errno));
+        if (!bound || listen(fd, BACKLOG) != 0) {
+                complain(path, strerror(errno));
+                if (bound)
+                        unlink(path);
+                return false;
+        }
         *listener = (struct listener){ .fd = take_fd(&fd), .unix_path = path, .is_own = true };
         snprintf(listener->url, sizeof listener->url, "unix:%s", path);
         return true;

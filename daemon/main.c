@@ -60,6 +60,13 @@ struct daemon {
         struct estate estate;
 };
 
+/* Returns false. */
+static bool complain(void)
+{
+        log_write(LOG_LEVEL_ERROR, "cannot start: %s", strerror(errno));
+        return false;
+}
+
 /* Of what was passed, what there is to serve on. */
 static bool find_places(struct daemon *daemon)
 {
@@ -133,9 +140,10 @@ static bool load_access(struct daemon *daemon)
                 all.most[RESOURCE_PARKED] = daemon->descriptors;
         daemon->parked = all.most[RESOURCE_PARKED];
         daemon->accounts = accounts_new(&each, &all);
-        if (daemon->accounts != NULL)
-                daemon->access =
-                        access_new(daemon->accounts, daemon->paths.token_file, configuration->tokens_file);
+        if (daemon->accounts == NULL)
+                return complain();
+        daemon->access =
+                access_new(daemon->accounts, daemon->paths.token_file, configuration->tokens_file);
         return daemon->access != NULL;
 }
 
@@ -177,7 +185,7 @@ static bool guard_listeners(struct daemon *daemon)
         int fds[LIST_MAX + 1];
         for (size_t i = 0; i < daemon->listener_count; i++)
                 fds[i] = daemon->listeners[i].fd;
-        return guard_set_listeners(&daemon->service.guard, fds, daemon->listener_count);
+        return guard_set_listeners(&daemon->service.guard, fds, daemon->listener_count) || complain();
 }
 
 static bool load_tls(struct daemon *daemon)
@@ -239,25 +247,24 @@ static bool make_service(struct daemon *daemon, size_t max_sockets)
         struct takeover *takeover;
         if (!takeover_begin(&daemon->estate, &takeover))
                 return false;
-        daemon->service.registry = registry_new(max_sockets);
-        /* A batch that is yet to start waits beside its call; and the watchdog does. */
-        daemon->service.waiter = waiter_new(daemon->descriptors + 2 * daemon->parked);
-        daemon->service.reactors = reactors_new(
-                daemon->descriptors, daemon->service.registry, &daemon->service.guard, daemon->service.note);
-        daemon->service.sessions =
-                sessions_new(daemon->service.registry, daemon->service.waiter, daemon->service.reactors);
+        struct service *const service = &daemon->service;
         const struct configuration *const configuration = &daemon->configuration;
         const struct outcome_bounds kept = { .count = (size_t)configuration->kept_outcomes,
                 .bytes = (size_t)configuration->kept_outcome_bytes,
                 .age_ns = configuration->kept_outcome_s * INT64_C(1000000000) };
-        daemon->service.outcomes = outcomes_new(&kept, daemon->service.waiter);
-        if (daemon->service.registry == NULL || daemon->service.waiter == NULL ||
-                daemon->service.reactors == NULL || daemon->service.sessions == NULL ||
-                daemon->service.outcomes == NULL) {
-                log_write(LOG_LEVEL_ERROR, "cannot start: %s", strerror(errno));
-                return false;
-        }
-        return takeover_finish(takeover, &daemon->service, daemon->accounts);
+        service->registry = registry_new(max_sockets);
+        /* A batch that is yet to start waits beside its call; and the watchdog does. */
+        if (service->registry != NULL)
+                service->waiter = waiter_new(daemon->descriptors + 2 * daemon->parked);
+        if (service->waiter != NULL)
+                service->reactors =
+                        reactors_new(daemon->descriptors, service->registry, &service->guard, service->note);
+        if (service->reactors != NULL)
+                service->sessions = sessions_new(service->registry, service->waiter, service->reactors);
+        if (service->sessions != NULL)
+                service->outcomes = outcomes_new(&kept, service->waiter);
+        return (service->outcomes != NULL || complain()) &&
+               takeover_finish(takeover, service, daemon->accounts);
 }
 
 static bool start_service(struct daemon *daemon)
@@ -406,7 +413,7 @@ static int run(struct daemon *daemon)
                 audit_enable();
         if (!set_log_level(daemon->configuration.log_level) || !find_places(daemon) ||
                 !browser_allow(&daemon->configuration.allow_origin, &daemon->configuration.host) ||
-                !raise_limit(daemon) || !block_signals(daemon) || !store_open())
+                !raise_limit(daemon) || !block_signals(daemon) || !(store_open() || complain()))
                 return EXIT_FAILURE;
         holder_start();
         const bool serving = load_access(daemon) && load_policy(daemon) && load_tls(daemon) &&

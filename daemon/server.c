@@ -100,8 +100,10 @@ struct server *server_start(struct service *service, struct access *access, stru
         unsigned connection_limit)
 {
         struct server *const server = calloc(1, sizeof *server);
-        if (server == NULL)
+        if (server == NULL) {
+                log_write(LOG_LEVEL_ERROR, "no memory for the server");
                 return NULL;
+        }
         server->service = service;
         server->access = access;
         server->tls = tls;

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -43,7 +44,7 @@ static uint32_t whose_is(const void *caller)
 
 static bool is_meant(enum fault_call call, const void *caller)
 {
-        return (page->calls & 1u << call) != 0 && (page->whose & whose_is(caller)) != 0;
+        return (page->calls >> call & 1) != 0 && (page->whose & whose_is(caller)) != 0;
 }
 
 /* Whether this call fails; errno is set then. */
@@ -104,6 +105,11 @@ int accept4(int fd, __SOCKADDR_ARG address, socklen_t *size, int flags)
         return FAILS(accept4) ? -1 : REAL(accept4)(fd, address, size, flags);
 }
 
+int bind(int fd, __CONST_SOCKADDR_ARG address, socklen_t size)
+{
+        return FAILS(bind) ? -1 : REAL(bind)(fd, address, size);
+}
+
 int connect(int fd, __CONST_SOCKADDR_ARG address, socklen_t size)
 {
         return FAILS(connect) ? -1 : REAL(connect)(fd, address, size);
@@ -112,6 +118,26 @@ int connect(int fd, __CONST_SOCKADDR_ARG address, socklen_t size)
 int dup3(int old, int new, int flags)
 {
         return FAILS(dup3) ? -1 : REAL(dup3)(old, new, flags);
+}
+
+int epoll_create1(int flags)
+{
+        return FAILS(epoll_create1) ? -1 : REAL(epoll_create1)(flags);
+}
+
+int eventfd(unsigned count, int flags)
+{
+        return FAILS(eventfd) ? -1 : REAL(eventfd)(count, flags);
+}
+
+int listen(int fd, int backlog)
+{
+        return FAILS(listen) ? -1 : REAL(listen)(fd, backlog);
+}
+
+int memfd_create(const char *name, unsigned flags)
+{
+        return FAILS(memfd_create) ? -1 : REAL(memfd_create)(name, flags);
 }
 
 /* To take something out never fails. */

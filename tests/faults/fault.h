@@ -8,14 +8,19 @@
 /* The functions of the C library that can be made to fail. */
 #define FAULT_CALLS(CALL)                                                                                    \
         CALL(accept4)                                                                                        \
+        CALL(bind)                                                                                           \
         CALL(calloc)                                                                                         \
         CALL(connect)                                                                                        \
         CALL(dup3)                                                                                           \
+        CALL(epoll_create1)                                                                                  \
         CALL(epoll_ctl)                                                                                      \
         CALL(epoll_pwait2)                                                                                   \
         CALL(epoll_wait)                                                                                     \
+        CALL(eventfd)                                                                                        \
         CALL(fcntl)                                                                                          \
+        CALL(listen)                                                                                         \
         CALL(malloc)                                                                                         \
+        CALL(memfd_create)                                                                                   \
         CALL(open)                                                                                           \
         CALL(pipe2)                                                                                          \
         CALL(poll)                                                                                           \
@@ -41,13 +46,13 @@ enum fault_call {
 #undef FAULT_CALL
 };
 
-#define FAULT_OF(name) (1u << CALL_##name)
+#define FAULT_OF(name) (UINT64_C(1) << CALL_##name)
 
 /* Where the page is: a file's path. */
 #define FAULT_PAGE_VARIABLE "SOCKWRIGHT_FAULTS"
 
 struct fault_page {
-        _Atomic uint32_t calls; /* FAULT_OF() each that may fail; 0: none does */
+        _Atomic uint64_t calls; /* FAULT_OF() each that may fail; 0: none does */
         _Atomic int error;      /* with this errno */
         _Atomic uint32_t every; /* each so-many-th of them fails */
         _Atomic uint32_t whose; /* FAULT_OURS, FAULT_LIBRARY or both */

@@ -9,7 +9,7 @@
 
 /* One of these three. */
 struct fault {
-        uint32_t calls; /* of the test build: FAULT_OF() each */
+        uint64_t calls; /* of the test build: FAULT_OF() each */
         int error;
         unsigned every, whose, cut;
 

@@ -8,6 +8,8 @@
 #include "tests/http/wire.h"
 #include "tests/load/load.h"
 
+enum { SHORT_TTL_MS = 1000, LONG_TTL_MS = 60000 };
+
 static bool open_nothing(struct flow *flow)
 {
         (void)flow;
@@ -55,6 +57,29 @@ static void give_batch(struct worker *giver)
 }
 
 const struct job job_batch = { "batch", open_nothing, give_batch, NULL, NULL };
+
+/* A socket in a session that is ended, and one in a session whose time runs out. */
+static void give_session(struct worker *giver)
+{
+        char session[LOAD_ID_SIZE], id[LOAD_ID_SIZE];
+        const bool runs_out = ++giver->flow->rounds % 2 == 0;
+        say(giver, "{'ttl_ms':%d,'label':'load'}", runs_out ? SHORT_TTL_MS : LONG_TTL_MS);
+        struct reply *const reply = ask(giver, "POST", "/v1/sessions");
+        copy_id(reply, "id", session);
+        reply_free(reply);
+        say(giver, "{'session':'%s','bind':'127.0.0.1:0','listen':true}", session);
+        if (session[0] == '\0' || !make_socket(giver, id, NULL))
+                return;
+        if (!runs_out)
+                tell(giver, "DELETE", "/v1/sessions/%s", session);
+        for (size_t left = 1; left > 0 && !giver->failed; pause_us(SHORT_TTL_MS * 1000 / 4)) {
+                struct reply *const list = ask(giver, "GET", "/v1/sockets?session=%s", session);
+                left = json_array_size(member_of(list, "sockets"));
+                reply_free(list);
+        }
+}
+
+const struct job job_sessions = { "sessions", open_nothing, give_session, NULL, NULL };
 
 /* A recv that is parked while all the rest goes on, on a connection of its own, and a reader for it at the
  * end. */

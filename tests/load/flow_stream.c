@@ -6,11 +6,22 @@
 
 enum { NEAR, FAR, NEARER, FARTHER };
 
-enum { CHUNK_STEP = 977, CHUNK_MAX = 6000, PATIENCE_MS = 200, BULK_SIZE = 300000, BULK_PATIENCE_MS = 20000 };
+enum {
+        SEND_BUFFER = 4608,
+        CHUNK_STEP = 977,
+        CHUNK_MAX = 6000,
+        PATIENCE_MS = 200,
+        BULK_SIZE = 300000,
+        BULK_PATIENCE_MS = 20000
+};
 
+/* The kernel takes only a part of most of what is to be sent. */
 static bool open_stream(struct flow *flow)
 {
-        return link_up(&flow->giver, flow->ids[NEAR], flow->ids[FAR]);
+        if (!link_up(&flow->giver, flow->ids[NEAR], flow->ids[FAR]))
+                return false;
+        say(&flow->giver, "{'level':'SOL_SOCKET','option':'SO_SNDBUF','value':%d}", SEND_BUFFER);
+        return tell(&flow->giver, "POST", "/v1/sockets/%s/setsockopt", flow->ids[NEAR]);
 }
 
 /* From FAR on to NEARER, whose other end is FARTHER. */

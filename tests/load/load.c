@@ -87,10 +87,10 @@ static bool is_allowed(const struct load *load, const char *errno_name)
         return false;
 }
 
-/* The beginning of a streamed reply: an error came after it. */
+/* The beginning of a streamed reply, if only its headers: an error came after it. */
 static bool is_cut_short(const struct reply *reply)
 {
-        return reply->status == 0 && reply->size > 0;
+        return reply->status == 0 && json_object_size(reply->headers) > 0;
 }
 
 /* Whether the request is to be made again. */
@@ -307,24 +307,27 @@ static bool flow_open(struct flow *flow, size_t number)
         return flow->job->open(flow);
 }
 
+static void flow_start(struct flow *flow)
+{
+        if (pthread_create(&flow->giver.thread, NULL, give, &flow->giver) != 0 ||
+                (flow->job->take != NULL &&
+                        pthread_create(&flow->taker.thread, NULL, take, &flow->taker) != 0))
+                abort();
+}
+
 bool load_start(struct load *load, const struct daemon *daemon, const struct job *const *jobs, size_t count)
 {
-        bool opened = true;
         load->daemon = daemon;
+        load->started = true;
         pthread_mutex_init(&load->lock, NULL);
-        for (; load->flow_count < count && opened; load->flow_count++) {
+        for (; load->flow_count < count && load->started; load->flow_count++) {
                 struct flow *const flow = &load->flows[load->flow_count];
                 *flow = (struct flow){ .load = load, .job = jobs[load->flow_count] };
-                opened = flow_open(flow, load->flow_count);
+                load->started = flow_open(flow, load->flow_count);
         }
-        for (size_t i = 0; i < load->flow_count && opened; i++) {
-                struct flow *const flow = &load->flows[i];
-                if (pthread_create(&flow->giver.thread, NULL, give, &flow->giver) != 0 ||
-                        (flow->job->take != NULL &&
-                                pthread_create(&flow->taker.thread, NULL, take, &flow->taker) != 0))
-                        abort();
-        }
-        return opened;
+        for (size_t i = 0; i < load->flow_count && load->started; i++)
+                flow_start(&load->flows[i]);
+        return load->started;
 }
 
 static void flow_close(struct flow *flow)
@@ -348,7 +351,7 @@ static void flow_close(struct flow *flow)
 void load_stop(struct load *load)
 {
         load->stopping = true;
-        for (size_t i = 0; i < load->flow_count; i++) {
+        for (size_t i = 0; i < load->flow_count && load->started; i++) {
                 struct flow *const flow = &load->flows[i];
                 pthread_join(flow->giver.thread, NULL);
                 if (flow->job->take != NULL)

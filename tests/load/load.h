@@ -59,6 +59,7 @@ struct load {
         unsigned pause_us; /* before each request */
         struct flow flows[LOAD_FLOWS_MAX];
         size_t flow_count;
+        bool started; /* all flows */
         _Atomic bool stopping;
         _Atomic bool faulty; /* a fault is on: requests are counted as in flight of it */
         _Atomic unsigned requests, in_flight, refused, dropped;
@@ -129,4 +130,4 @@ void pause_us(unsigned microseconds);
 
 /* All there are. */
 extern const struct job job_stream, job_forward, job_bulk, job_datagrams, job_messages, job_accepts, job_echo,
-        job_life, job_batch, job_park;
+        job_life, job_batch, job_sessions, job_park;

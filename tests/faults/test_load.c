@@ -107,7 +107,7 @@ static const struct row real_rows[] = {
 };
 
 static const struct job *const jobs[] = { &job_stream, &job_forward, &job_bulk, &job_datagrams, &job_messages,
-        &job_accepts, &job_echo, &job_life, &job_batch, &job_sessions, &job_park };
+        &job_watched, &job_accepts, &job_echo, &job_relay, &job_life, &job_batch, &job_sessions, &job_park };
 
 /* What came of the rows, for the table. */
 static struct outcome {

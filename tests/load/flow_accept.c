@@ -8,7 +8,7 @@
 #include "tests/http/steps.h"
 #include "tests/load/load.h"
 
-enum { LISTENER };
+enum { LISTENER, NEAR, FAR };
 
 enum { NUMBER_SIZE = 8, PATIENCE_MS = 200, ECHO_SIZE = 5000 };
 
@@ -88,3 +88,35 @@ static void give_to_echo(struct worker *giver)
 }
 
 const struct job job_echo = { "echo", open_echo, give_to_echo, NULL, NULL };
+
+/* All that comes on the listener's connections goes into NEAR. */
+static bool open_relay(struct flow *flow)
+{
+        if (!open_listener(flow) || !link_up(&flow->giver, flow->ids[NEAR], flow->ids[FAR]))
+                return false;
+        say(&flow->giver, "{'kind':'forward','to':'%s'}", flow->ids[NEAR]);
+        return tell(&flow->giver, "PUT", "/v1/sockets/%s/reactor", flow->ids[LISTENER]);
+}
+
+/* Counted bytes on a connection for each round, which is closed in order once they are passed on. */
+static void give_to_relay(struct worker *giver)
+{
+        struct flow *const flow = giver->flow;
+        uint8_t bytes[ECHO_SIZE];
+        const int fd = connect_own(giver);
+        if (fd < 0)
+                return;
+        fill_counted(bytes, sizeof bytes, flow->given);
+        if (send(fd, bytes, sizeof bytes, MSG_NOSIGNAL) == sizeof bytes && shutdown(fd, SHUT_WR) == 0)
+                flow->given += sizeof bytes;
+        if (recv(fd, bytes, 1, 0) != 0)
+                complain(giver, "relay: no end: %s", strerror(errno));
+        close(fd);
+}
+
+static void take_from_relay(struct worker *taker)
+{
+        take_stream_from(taker, taker->flow->ids[FAR]);
+}
+
+const struct job job_relay = { "relay", open_relay, give_to_relay, take_from_relay, NULL };

@@ -73,7 +73,7 @@ static void take_datagram(struct worker *taker)
 
 const struct job job_datagrams = { "datagrams", open_datagrams, give_datagram, take_datagram, NULL };
 
-static bool open_messages(struct flow *flow)
+static bool open_pair(struct flow *flow)
 {
         say(&flow->giver, "{'type':'SOCK_DGRAM'}");
         struct reply *const reply = ask(&flow->giver, "POST", "/v1/socketpairs");
@@ -114,4 +114,35 @@ static void take_messages(struct worker *taker)
         reply_free(reply);
 }
 
-const struct job job_messages = { "messages", open_messages, give_messages, take_messages, NULL };
+const struct job job_messages = { "messages", open_pair, give_messages, take_messages, NULL };
+
+static void give_to_watched(struct worker *giver)
+{
+        struct flow *const flow = giver->flow;
+        if (!has_room(flow))
+                return;
+        char *const data = number_data(flow->given);
+        say(giver, "{'data':'%s','timeout_ms':%d}", data, PATIENCE_MS);
+        free(data);
+        if (tell(giver, "POST", "/v1/sockets/%s/send", flow->ids[NEAR]))
+                flow->given++;
+}
+
+/* Looks first whether something has come, and takes it then. */
+static void take_watched(struct worker *taker)
+{
+        struct flow *const flow = taker->flow;
+        say(taker, "{'sockets':[{'id':'%s','events':['POLLIN']}],'timeout_ms':%d}", flow->ids[FAR],
+                PATIENCE_MS);
+        if (!tell(taker, "POST", "/v1/poll"))
+                return;
+        say(taker, "{'size':100,'flags':['MSG_DONTWAIT']}");
+        struct reply *const reply = ask(taker, "POST", "/v1/sockets/%s/recv", flow->ids[FAR]);
+        if (succeeded(reply))
+                take_data(flow, reply->json);
+        else if (reply != NULL)
+                complain(taker, "what was seen is not there");
+        reply_free(reply);
+}
+
+const struct job job_watched = { "watched", open_pair, give_to_watched, take_watched, NULL };

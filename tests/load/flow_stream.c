@@ -49,7 +49,7 @@ static void give_stream(struct worker *giver)
         reply_free(reply);
 }
 
-static void take_from(struct worker *taker, const char *id)
+void take_stream_from(struct worker *taker, const char *id)
 {
         say(taker, "{'size':%d,'timeout_ms':%d}", CHUNK_MAX, PATIENCE_MS);
         struct reply *const reply = ask(taker, "POST", "/v1/sockets/%s/recv", id);
@@ -64,12 +64,12 @@ static void take_from(struct worker *taker, const char *id)
 
 static void take_stream(struct worker *taker)
 {
-        take_from(taker, taker->flow->ids[FAR]);
+        take_stream_from(taker, taker->flow->ids[FAR]);
 }
 
 static void take_forwarded(struct worker *taker)
 {
-        take_from(taker, taker->flow->ids[FARTHER]);
+        take_stream_from(taker, taker->flow->ids[FARTHER]);
 }
 
 const struct job job_stream = { "stream", open_stream, give_stream, take_stream, NULL };

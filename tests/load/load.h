@@ -120,6 +120,9 @@ bool link_up(struct worker *worker, char near[static LOAD_ID_SIZE], char far[sta
 void fill_counted(uint8_t *bytes, size_t size, uint64_t position);
 void take_counted(struct flow *flow, const uint8_t *bytes, size_t size);
 
+/* Receives a piece of a stream of counted bytes. */
+void take_stream_from(struct worker *taker, const char *id);
+
 /* Counts a number that has come: as taken when it is new, else as doubled. */
 void take_number(struct flow *flow, uint64_t number);
 
@@ -129,5 +132,5 @@ int connect_own(struct worker *worker);
 void pause_us(unsigned microseconds);
 
 /* All there are. */
-extern const struct job job_stream, job_forward, job_bulk, job_datagrams, job_messages, job_accepts, job_echo,
-        job_life, job_batch, job_sessions, job_park;
+extern const struct job job_stream, job_forward, job_bulk, job_datagrams, job_messages, job_watched,
+        job_accepts, job_echo, job_relay, job_life, job_batch, job_sessions, job_park;

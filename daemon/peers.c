@@ -53,8 +53,6 @@ void peers_free(struct peers *peers)
 {
         if (peers == NULL)
                 return;
-        if (peers == NULL)
-                return;
         pthread_mutex_destroy(&peers->lock);
         free(peers->slots);
         free(peers);

@@ -10,7 +10,7 @@
 #include "tests/http/suite.h"
 #include "tests/load/load.h"
 
-enum { WARM_MS = 10000, STEP_US = 10000, LEAST_MS = 300, MOST_MS = 3000, ENOUGH = 100, CALM_MS = 10000 };
+enum { WARM_MS = 10000, STEP_US = 10000, LEAST_MS = 300, MOST_MS = 3000, ENOUGH = 100, CALM_MS = 20000 };
 
 /* What clients may see of it, and what the last row says of it. */
 struct row {
@@ -167,6 +167,8 @@ static void run_load(
         load_stop(load);
 }
 
+/* libmicrohttpd keeps a connection whose reply it had to cut short until its thread has something else to do,
+ * or for 15 s. */
 static void expect_descriptors(const struct daemon *daemon, long before)
 {
         const int64_t deadline = milliseconds() + CALM_MS;

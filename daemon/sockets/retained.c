@@ -10,6 +10,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct result misplaced(enum result_kind kind, const char *parameter)
 {
@@ -50,7 +51,7 @@ static ssize_t ask(struct socket *socket, uint8_t *bytes, size_t size, int flags
         struct iovec piece = { .iov_base = bytes, .iov_len = size };
         struct msghdr message = { .msg_iov = &piece, .msg_iovlen = 1 };
         return (flags & MSG_PEEK) != 0
-                       ? recv(socket->fd, bytes, size, flags | MSG_DONTWAIT)
+                       ? TEMP_FAILURE_RETRY(recv(socket->fd, bytes, size, flags | MSG_DONTWAIT))
                        : tally_receive(&socket->stored->received, socket->fd, &message, flags | MSG_DONTWAIT);
 }
 

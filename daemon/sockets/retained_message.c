@@ -38,7 +38,8 @@ static struct result look(const struct socket *socket, size_t size, struct kept 
                 .msg_namelen = sizeof name,
                 .msg_control = control,
                 .msg_controllen = control_most(socket) };
-        const ssize_t length = recvmsg(socket->fd, &message, ask_flags(socket) | MSG_PEEK);
+        const ssize_t length =
+                TEMP_FAILURE_RETRY(recvmsg(socket->fd, &message, ask_flags(socket) | MSG_PEEK));
         if (length < 0)
                 return refused("recv", errno);
         *end = length == 0 && socket->type == SOCK_SEQPACKET && receive_is_at_end(socket, 0);

@@ -124,13 +124,17 @@ static void fill_to_the_end(struct scene *scene, size_t size)
         }
 }
 
+/* The exit status where the host allows no tracing. */
+enum { UNTRACEABLE = 77 };
+
 /* Receives, and acknowledges. */
 static _Noreturn void be_traced(struct socket *socket, size_t size)
 {
         uint8_t bytes[LONGEST];
         struct retained retained;
         size_t used;
-        ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+        if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
+                _exit(UNTRACEABLE);
         raise(SIGSTOP);
         if (socket_has_boundaries(socket))
                 retained_message(socket, POSITION_NONE, size, 0, &retained);
@@ -178,8 +182,12 @@ static void is_whole_at_every_step(void **state)
                 assert_int_equal(ptrace(PTRACE_SINGLESTEP, victim, NULL, NULL), 0);
         }
         assert_true(WIFEXITED(status));
-        assert_int_equal(next, scene.sent);
+        const bool traced = WEXITSTATUS(status) != UNTRACEABLE;
+        if (traced)
+                assert_int_equal(next, scene.sent);
         scene_clean(&scene);
+        if (!traced)
+                skip();
 }
 
 /* What the kernel has written, and nobody noted: as a kill right behind the call leaves it. */

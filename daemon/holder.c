@@ -99,23 +99,15 @@ static void hand_all_over(void)
         systemd_settle();
 }
 
-/* In the holder. It ends without what a process does at its end: none of that is its own. seccomp: poll ppoll
- */
-static _Noreturn void hold(pid_t daemon)
+/* In the holder; `daemon` is a descriptor of that process. It ends without what a process does at its end:
+ * none of that is its own. seccomp: poll ppoll */
+static _Noreturn void hold(int daemon)
 {
-        sigset_t all;
-        sigfillset(&all);
-        sigprocmask(SIG_SETMASK, &all, NULL);
+        struct pollfd end = { .fd = daemon, .events = POLLIN };
         prctl(PR_SET_NAME, "holder");
-        const int process = (int)syscall(SYS_pidfd_open, daemon, 0);
-        struct pollfd end = { .fd = process, .events = POLLIN };
-        const bool is_alive = getppid() == daemon;
-        if (process < 0)
-                log_write(
-                        LOG_LEVEL_ERROR, "nothing will outlive the daemon: pidfd_open: %s", strerror(errno));
-        if (process < 0 || !seccomp_install())
+        if (!seccomp_install())
                 _exit(EXIT_FAILURE);
-        while (is_alive && poll(&end, 1, -1) != 1)
+        while (poll(&end, 1, -1) != 1)
                 ;
         if (holding->in_charge)
                 hand_all_over();
@@ -134,18 +126,32 @@ static bool prepare(void)
         return true;
 }
 
+/* Whatever comes: the daemon may be gone before the holder has run at all, and its process number with it. So
+ * the holder is given a descriptor of it, and no signal ends it from the first moment on. */
+static long start(void)
+{
+        sigset_t all, before;
+        const int daemon = (int)syscall(SYS_pidfd_open, getpid(), 0);
+        if (daemon < 0)
+                return -1;
+        sigfillset(&all);
+        sigprocmask(SIG_SETMASK, &all, &before);
+        /* Not fork(2), which copies the table. */
+        const long pid = syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL, NULL);
+        if (pid == 0)
+                hold(daemon);
+        sigprocmask(SIG_SETMASK, &before, NULL);
+        return pid;
+}
+
 void holder_start(void)
 {
-        const pid_t self = getpid();
         if (getenv("NOTIFY_SOCKET") == NULL)
                 return;
-        /* Not fork(2), which copies the table. */
-        const long pid = prepare() ? syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL, NULL) : -1;
-        if (pid == 0)
-                hold(self);
-        keeps_listeners = pid > 0 && keeper_is_above();
-        if (pid > 0)
+        if (prepare() && start() > 0) {
+                keeps_listeners = keeper_is_above();
                 return;
+        }
         log_write(LOG_LEVEL_ERROR, "nothing will outlive the daemon: %s", strerror(errno));
         holding = NULL;
 }

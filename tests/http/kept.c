@@ -16,17 +16,34 @@ static void nap(void)
         nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
 }
 
+/* $LISTEN_PID, which each daemon but the first is given with the listeners; or else the process itself. */
+static pid_t passed_to(pid_t process)
+{
+        static const char variable[] = "LISTEN_PID=";
+        char path[64], environment[65536];
+        snprintf(path, sizeof path, "/proc/%d/environ", (int)process);
+        const int fd = open(path, O_RDONLY | O_CLOEXEC);
+        const ssize_t size = fd < 0 ? 0 : read(fd, environment, sizeof environment - 1);
+        close(fd);
+        environment[size < 0 ? 0 : size] = '\0';
+        for (const char *at = environment; at < environment + size; at += strlen(at) + 1)
+                if (strncmp(at, variable, sizeof variable - 1) == 0)
+                        return (pid_t)strtol(at + sizeof variable - 1, NULL, 10);
+        return process;
+}
+
+/* The holder is the keeper's child too, once the daemon has ended, and has the daemon's name until it gives
+ * itself another. */
 static bool is_daemon(pid_t process)
 {
         char path[64];
         snprintf(path, sizeof path, "/proc/%d/comm", (int)process);
         char *const name = file_read(path);
-        const bool is = name != NULL && strcmp(name, "sockwrightd\n") == 0;
+        const bool is = name != NULL && strcmp(name, "sockwrightd\n") == 0 && passed_to(process) == process;
         free(name);
         return is;
 }
 
-/* The holder is the keeper's child too, once the daemon has ended. */
 pid_t kept_daemon(const struct daemon *keeper)
 {
         char path[64];

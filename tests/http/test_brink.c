@@ -14,7 +14,8 @@
 
 /* Makes a request whose reply never comes, since the daemon is killed with the given call done. False: that
  * cannot be had here. */
-static bool die_in(struct stage *stage, long call, const char *method, const char *path, const char *json)
+static bool die_in(struct stage *stage, long call, const char *method, const char *path, const char *json,
+        const char *key)
 {
         const pid_t daemon = kept_daemon(stage->daemon);
         struct brink *const brink = brink_begin(daemon, call);
@@ -23,8 +24,8 @@ static bool die_in(struct stage *stage, long call, const char *method, const cha
         /* A client of its own, which does not try again by itself. */
         struct client *const client = client_new(stage->daemon, OVER_UNIX);
         client_set_quiet(client, true);
-        struct reply *const reply =
-                exchange(client, &(struct request){ .method = method, .path = path, .json = json });
+        struct reply *const reply = exchange(client,
+                &(struct request){ .method = method, .path = path, .json = json, .headers = { key } });
         const int status = reply->status;
         reply_free(reply);
         client_free(client);
@@ -93,7 +94,7 @@ static void play_arrival(struct stage *stage, const void *row)
         const int caller = connect_to(stage, arrival->family, port);
         assert_int_equal(send(caller, "hello", 5, 0), 5);
         snprintf(path, sizeof path, "/v1/sockets/%s/accept?timeout_ms=5000", id);
-        if (!die_in(stage, SYS_accept4, "POST", path, NULL))
+        if (!die_in(stage, SYS_accept4, "POST", path, NULL, NULL))
                 skip();
         act_refused(stage, id, "accept", "EAGAIN", "{'timeout_ms':0}");
         const struct reply *const list = get(stage, 200, "/v1/sockets");
@@ -117,7 +118,7 @@ static void sent(struct stage *stage)
                 char path[128];
                 const struct ends pair = make_pair(stage, types[i]);
                 snprintf(path, sizeof path, "/v1/sockets/%s/send", pair.near);
-                if (!die_in(stage, SYS_sendmmsg, "POST", path, "{\"text\":\"abcdef\",\"offset\":0}"))
+                if (!die_in(stage, SYS_sendmmsg, "POST", path, "{\"text\":\"abcdef\",\"offset\":0}", NULL))
                         skip();
                 const struct reply *const again =
                         act(stage, pair.near, "send", 200, "{'text':'abcdef','offset':0}");
@@ -130,8 +131,8 @@ static void sent(struct stage *stage)
 /* What nobody got to know is not there. */
 static void made(struct stage *stage)
 {
-        if (!die_in(stage, SYS_socket, "POST", "/v1/sockets", "{}") ||
-                !die_in(stage, SYS_socketpair, "POST", "/v1/socketpairs", "{}"))
+        if (!die_in(stage, SYS_socket, "POST", "/v1/sockets", "{}", NULL) ||
+                !die_in(stage, SYS_socketpair, "POST", "/v1/socketpairs", "{}", NULL))
                 skip();
         assert_int_equal(count_sockets(stage), 0);
 }
@@ -142,13 +143,89 @@ static void closed(struct stage *stage)
         char path[128];
         const struct ends pair = make_pair(stage, "SOCK_STREAM");
         snprintf(path, sizeof path, "/v1/sockets/%s", pair.near);
-        if (!die_in(stage, SYS_dup3, "DELETE", path, NULL))
+        if (!die_in(stage, SYS_dup3, "DELETE", path, NULL, NULL))
                 skip();
         get(stage, 404, "%s", path);
         assert_true(flag_at(act(stage, pair.far, "recv", 200, "{'timeout_ms':5000}"), "eof"));
 }
 
+/* What was received is received again. */
+static void received(struct stage *stage)
+{
+        static const char *const types[] = { "SOCK_STREAM", "SOCK_DGRAM", "SOCK_SEQPACKET" };
+        for (size_t i = 0; i < COUNT(types); i++) {
+                char path[128];
+                const struct ends pair = make_pair(stage, types[i]);
+                act(stage, pair.near, "send", 200, "{'text':'abcdef'}");
+                snprintf(path, sizeof path, "/v1/sockets/%s/recv?offset=0&timeout_ms=5000", pair.far);
+                if (!die_in(stage, SYS_recvmmsg, "POST", path, NULL, NULL))
+                        skip();
+                act(stage, pair.near, "send", 200, "{'text':'gh'}");
+                const struct reply *const again =
+                        act(stage, pair.far, "recv", 200, "{'offset':0,'size':6,'timeout_ms':5000}");
+                expect_text(again, "abcdef");
+                const int next = (int)number_at(again, "next");
+                expect_text(act(stage, pair.far, "recv", 200, "{'offset':%d,'ack':%d,'timeout_ms':5000}",
+                                    next, next),
+                        "gh");
+        }
+}
+
+/* With a key, who comes again gets what the call had done, once. */
+static const struct keyed {
+        const char *name;
+        long call;
+        const char *path, *json; /* %s: a listener */
+        int sockets;             /* that there are then, with the listener */
+} keyeds[] = {
+        { "accept4, with a key", SYS_accept4, "/v1/sockets/%s/accept?timeout_ms=5000", NULL, 2 },
+        { "socket, with a key", SYS_socket, "/v1/sockets", "{\"label\":\"one\"}", 2 },
+        { "bind, with a key", SYS_bind, "/v1/sockets", "{\"bind\":\"127.0.0.1:0\"}", 2 },
+        { "socketpair, with a key", SYS_socketpair, "/v1/socketpairs", "{}", 3 },
+};
+
+static struct reply *come_again(struct stage *stage, const char *path, const char *json, const char *key)
+{
+        struct reply *const reply = stage_keep(
+                stage, exchange(stage->client,
+                               &(struct request){
+                                       .method = "POST", .path = path, .json = json, .headers = { key } }));
+        expect_status(reply, 201);
+        return reply;
+}
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+static void write_path(char *out, size_t size, const char *format, const char *id)
+{
+        snprintf(out, size, format, id);
+}
+#pragma GCC diagnostic pop
+
+static void play_keyed(struct stage *stage, const void *row)
+{
+        const struct keyed *const keyed = row;
+        char path[128], key[128];
+        const struct reply *const listener =
+                post(stage, 201, "/v1/sockets", "{'bind':'127.0.0.1:0','listen':{'backlog':8}}");
+        const char *const id = text_at(listener, "id");
+        const int callers[] = { connect_to(stage, AF_INET, (int)number_at(listener, "local.port")),
+                connect_to(stage, AF_INET, (int)number_at(listener, "local.port")) };
+        write_path(path, sizeof path, keyed->path, id);
+        snprintf(key, sizeof key, "Idempotency-Key: %s %s", keyed->name, id);
+        if (!die_in(stage, keyed->call, "POST", path, keyed->json, key))
+                skip();
+        const struct reply *const first = come_again(stage, path, keyed->json, key);
+        const struct reply *const second = come_again(stage, path, keyed->json, key);
+        assert_string_equal(reply_header(second, "idempotency-replayed"), "true");
+        assert_string_equal(second->body, first->body);
+        assert_int_equal(count_sockets(stage), keyed->sockets);
+        close(callers[0]);
+        close(callers[1]);
+}
+
 static const struct scenario scenarios[] = {
+        { "recvmmsg", received },
         { "sendmmsg", sent },
         { "socket, socketpair", made },
         { "dup3", closed },
@@ -159,5 +236,6 @@ int main(void)
         static const char *const arguments[] = { "--keeper", NULL };
         SUITE_ADD_ROWS(play_arrival, arrivals);
         SUITE_ADD_SCENARIOS(scenarios);
+        SUITE_ADD_ROWS(play_keyed, keyeds);
         return suite_run("brink", arguments);
 }

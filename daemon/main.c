@@ -142,8 +142,7 @@ static bool load_access(struct daemon *daemon)
         daemon->accounts = accounts_new(&each, &all);
         if (daemon->accounts == NULL)
                 return complain();
-        daemon->access =
-                access_new(daemon->accounts, daemon->paths.token_file, configuration->tokens_file);
+        daemon->access = access_new(daemon->accounts, daemon->paths.token_file, configuration->tokens_file);
         return daemon->access != NULL;
 }
 

@@ -197,12 +197,17 @@ static struct account *owner_of(const struct restore *restore, const char *name)
         return name[0] == '\0' ? NULL : accounts_find(restore->accounts, name);
 }
 
+/* A memory may be damaged: no text in it is to go on for ever. */
+#define END_TEXT(text) ((text)[sizeof(text) - 1] = '\0')
+
 static bool restore_sessions(struct restore *restore, const struct store_image *image)
 {
         struct records records;
         bool good = list_records(image, STORE_SESSIONS, &records);
         for (size_t i = 0; i < records.count && good; i++) {
-                const struct stored_session *const stored = records.items[i];
+                struct stored_session *const stored = records.items[i];
+                END_TEXT(stored->label);
+                END_TEXT(stored->owner);
                 good = sessions_restore(restore->sessions, owner_of(restore, stored->owner), stored);
                 restore->session_count++;
         }
@@ -216,8 +221,8 @@ static bool is_welcome(
 {
         struct target target;
         struct verdict verdict;
-        if (!old->unjudged)
-                return true;
+        if (!old->unjudged || old->peer_size > sizeof old->peer)
+                return !old->unjudged;
         target_read(&target, WAY_OTHER, &old->peer, old->peer_size);
         const struct deed deed = { .kind = DEED_ACCEPT,
                 .risk = RISK_SOME,
@@ -237,6 +242,10 @@ static bool copy(struct restore *restore, const struct store_image *image, struc
         struct stored_socket *old)
 {
         struct stored_socket *const stored = socket->stored;
+        END_TEXT(old->label);
+        END_TEXT(old->owner);
+        END_TEXT(old->netns);
+        END_TEXT(old->policy);
         socket->number = old->number;
         socket->parent = old->parent;
         socket->owner = owner_of(restore, old->owner);

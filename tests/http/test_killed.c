@@ -2,9 +2,7 @@
  * it: nothing is lost, nothing comes twice. Prints what it has done; KILLS says how often, SEED when. */
 #include <errno.h>
 #include <netinet/in.h>
-#include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +11,7 @@
 #include <unistd.h>
 
 #include "tests/http/kept.h"
+#include "tests/http/toil.h"
 
 #ifdef __SANITIZE_THREAD__
 enum { KILLS = 30 };
@@ -20,15 +19,7 @@ enum { KILLS = 30 };
 enum { KILLS = 100 };
 #endif
 
-enum { CALLS_MAX = 3000, BACKLOG = 4096, PIECE_MAX = 8192, RECORD_SIZE = 8, DEADLINE_MS = 20000 };
-
-/* What all threads share. */
-static struct load {
-        struct stage *stage;
-        _Atomic bool done;
-        _Atomic int in_flight, retried; /* requests whose reply is awaited, and those that were made again */
-        char complaint[512];            /* the first one, once its thread has ended */
-} load;
+enum { BACKLOG = 4096 };
 
 /* How the daemon ends, one row after the other over and over. */
 static struct fault {
@@ -43,314 +34,25 @@ static struct fault {
         { "SIGTERM", SIGTERM, false, 1, 0, 0 },
 };
 
-/* What came of a kind of work. */
+/* What came of a kind of toil. */
 struct account {
         const char *name;
         unsigned long made, lost, doubled;
 };
 
+static unsigned long setting(const char *name, unsigned long otherwise)
+{
+        const char *const text = getenv(name);
+        return text == NULL ? otherwise : strtoul(text, NULL, 10);
+}
+
 static unsigned random_below(unsigned end)
 {
         static uint64_t state;
         if (state == 0)
-                state = getenv("SEED") ? strtoull(getenv("SEED"), NULL, 10) : (uint64_t)milliseconds();
+                state = setting("SEED", (unsigned long)milliseconds());
         state = state * 6364136223846793005 + 1442695040888963407;
         return (unsigned)(state >> 33) % end;
-}
-
-static void nap_us(unsigned us)
-{
-        nanosleep(&(struct timespec){ .tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000 }, NULL);
-}
-
-/* Asks until there is a reply; a daemon that goes down says so with 503. NULL: it takes too long. */
-static struct reply *insist(struct client *client, const struct request *request)
-{
-        const int64_t deadline = milliseconds() + DEADLINE_MS;
-        while (milliseconds() < deadline) {
-                load.in_flight++;
-                struct reply *const reply = exchange(client, request);
-                load.in_flight--;
-                if (reply->status != 0 && reply->status != 503)
-                        return reply;
-                reply_free(reply);
-                load.retried++;
-                nap_us(1000);
-        }
-        return NULL;
-}
-
-static struct client *new_client(enum transport transport)
-{
-        struct client *const client = client_new(load.stage->daemon, transport);
-        client_set_quiet(client, true);
-        return client;
-}
-
-/* A thread's work. Nothing here may fail the test but the main thread. */
-struct work {
-        pthread_t thread;
-        char id[48];
-        int fd, port;
-        bool records; /* numbered messages, rather than a counted stream */
-        char complaint[512];
-        unsigned long made, lost, doubled;
-};
-
-/* A stranger's connections, each of which says who it is. */
-static struct caller {
-        int fd;
-        uint16_t port;
-} callers[CALLS_MAX];
-static _Atomic unsigned caller_count;
-
-static void *call_in(void *context)
-{
-        struct work *const work = context;
-        const struct sockaddr_in to = { .sin_family = AF_INET,
-                .sin_port = htons((uint16_t)work->port),
-                .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-        while (!load.done && caller_count < CALLS_MAX) {
-                struct sockaddr_in own = { .sin_port = 0 };
-                struct caller *const caller = &callers[caller_count];
-                caller->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-                if (connect(caller->fd, (const struct sockaddr *)&to, sizeof to) != 0 ||
-                        getsockname(caller->fd, (struct sockaddr *)&own, &(socklen_t){ sizeof own }) != 0) {
-                        snprintf(work->complaint, sizeof work->complaint, "connect: %s", strerror(errno));
-                        return NULL;
-                }
-                caller->port = ntohs(own.sin_port);
-                if (send(caller->fd, &caller->port, sizeof caller->port, 0) != sizeof caller->port)
-                        snprintf(work->complaint, sizeof work->complaint, "send: %s", strerror(errno));
-                caller_count++;
-                nap_us(4000);
-        }
-        return NULL;
-}
-
-static const char *text_member(const struct reply *reply, const char *name)
-{
-        return reply == NULL ? NULL : json_string_value(json_object_get(reply->json, name));
-}
-
-/* Each call has a key of its own, and is made again with that until its reply comes. */
-static struct reply *insist_with_key(
-        struct client *client, const struct request *request, const void *who, unsigned long turn)
-{
-        char key[96];
-        struct request keyed = *request;
-        snprintf(key, sizeof key, "Idempotency-Key: %p-%lu", who, turn);
-        keyed.headers[0] = key;
-        return insist(client, &keyed);
-}
-
-static void *accept_calls(void *context)
-{
-        struct work *const work = context;
-        struct client *const client = new_client(OVER_UNIX);
-        char path[128];
-        snprintf(path, sizeof path, "/v1/sockets/%s/accept?timeout_ms=50", work->id);
-        for (unsigned long turn = 0; !load.done; turn++) {
-                struct reply *const reply = insist_with_key(
-                        client, &(struct request){ .method = "POST", .path = path }, work, turn);
-                if (reply == NULL || (reply->status != 201 && reply->status != 422))
-                        snprintf(work->complaint, sizeof work->complaint, "accept: %d %.400s",
-                                reply == NULL ? 0 : reply->status, reply == NULL ? "" : reply->body);
-                work->made += reply != NULL && reply->status == 201;
-                if (reply != NULL)
-                        reply_free(reply);
-        }
-        client_free(client);
-        return NULL;
-}
-
-/* Byte k of a stream tells k. */
-static uint8_t byte_at(uint64_t position)
-{
-        uint64_t state = (position / 8 + 1) * 0x9e3779b97f4a7c15;
-        state ^= state >> 29;
-        return (uint8_t)(state * 0xbf58476d1ce4e5b9 >> (position % 8 * 8));
-}
-
-/* Sends on at its position, again wherever a reply is lost. */
-static void *send_on(void *context)
-{
-        struct work *const work = context;
-        struct client *const client = new_client(OVER_TCP);
-        unsigned size = 1;
-        while (!load.done && *work->complaint == '\0') {
-                uint8_t bytes[PIECE_MAX];
-                char path[160];
-                size = work->records ? RECORD_SIZE : size * 7 % PIECE_MAX + 1;
-                for (unsigned i = 0; i < size; i++)
-                        bytes[i] = byte_at(work->made + i);
-                if (work->records)
-                        memcpy(bytes, &work->made, RECORD_SIZE);
-                snprintf(path, sizeof path, "/v1/sockets/%s/send?offset=%lu&timeout_ms=1000", work->id,
-                        work->made);
-                struct reply *const reply = insist(client,
-                        &(struct request){ .method = "POST", .path = path, .raw = bytes, .raw_size = size });
-                if (reply != NULL && reply->status == 200)
-                        work->made = (unsigned long)json_integer_value(json_object_get(reply->json, "next"));
-                else if (reply == NULL || reply->status != 422)
-                        snprintf(work->complaint, sizeof work->complaint, "send at %lu: %d %.400s",
-                                work->made, reply == NULL ? 0 : reply->status,
-                                reply == NULL ? "" : reply->body);
-                if (reply != NULL)
-                        reply_free(reply);
-        }
-        client_free(client);
-        return NULL;
-}
-
-/* The far end of that: each byte, or record, is the next one. */
-static void *read_on(void *context)
-{
-        struct work *const work = context;
-        uint8_t bytes[PIECE_MAX];
-        for (ssize_t size; (size = recv(work->fd, bytes, sizeof bytes, 0)) > 0;) {
-                uint64_t number;
-                memcpy(&number, bytes, sizeof number);
-                if (work->records) {
-                        work->lost += number > work->made ? number - work->made : 0;
-                        work->doubled += number < work->made;
-                        work->made = number + 1;
-                        continue;
-                }
-                for (ssize_t i = 0; i < size && *work->complaint == '\0'; i++)
-                        if (bytes[i] != byte_at(work->made + (unsigned long)i))
-                                snprintf(work->complaint, sizeof work->complaint,
-                                        "the byte at %lu is not the one that was sent",
-                                        work->made + (unsigned long)i);
-                work->made += (unsigned long)size;
-        }
-        return NULL;
-}
-
-/* The far end of what is received: counted bytes, or numbered records, as fast as they are taken. */
-static void *write_on(void *context)
-{
-        struct work *const work = context;
-        const struct timeval patience = { .tv_sec = DEADLINE_MS / 1000 };
-        unsigned size = 1;
-        setsockopt(work->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-        while (!load.done && *work->complaint == '\0') {
-                uint8_t bytes[PIECE_MAX];
-                size = work->records ? RECORD_SIZE : size * 7 % PIECE_MAX + 1;
-                for (unsigned i = 0; i < size; i++)
-                        bytes[i] = byte_at(work->made + i);
-                if (work->records)
-                        memcpy(bytes, &work->made, RECORD_SIZE);
-                const ssize_t sent = send(work->fd, bytes, size, MSG_NOSIGNAL);
-                if (sent < 0)
-                        snprintf(work->complaint, sizeof work->complaint, "write: %s", strerror(errno));
-                else
-                        work->made += work->records ? 1 : (unsigned long)sent;
-        }
-        shutdown(work->fd, SHUT_WR);
-        return NULL;
-}
-
-/* Looks at one reply's bytes, or record. False at the end. */
-static bool take_received(struct work *work, const struct reply *reply)
-{
-        size_t size;
-        uint64_t number;
-        uint8_t *const bytes = base64_decode(text_member(reply, "data"), &size);
-        const bool is_end = json_is_true(json_object_get(reply->json, "eof")) || (work->records && size == 0);
-        const unsigned long at = (unsigned long)json_integer_value(json_object_get(reply->json, "offset"));
-        if (at != work->made)
-                snprintf(work->complaint, sizeof work->complaint, "received at %lu, not %lu", at, work->made);
-        for (size_t i = 0; i < size && !work->records && *work->complaint == '\0'; i++)
-                if (bytes[i] != byte_at(at + i))
-                        snprintf(work->complaint, sizeof work->complaint,
-                                "the byte at %lu is not the one that was written", at + i);
-        if (work->records && !is_end) {
-                memcpy(&number, bytes, size < sizeof number ? size : sizeof number);
-                work->lost += number > at ? number - at : 0;
-                work->doubled += number < at;
-        }
-        if (!is_end || !work->records)
-                work->made = (unsigned long)json_integer_value(json_object_get(reply->json, "next"));
-        free(bytes);
-        return !is_end && *work->complaint == '\0';
-}
-
-/* Receives on at its position, again wherever a reply is lost, and acknowledges what it has. */
-static void *receive_on(void *context)
-{
-        struct work *const work = context;
-        struct client *const client = new_client(OVER_TCP);
-        for (bool goes_on = true; goes_on;) {
-                char path[192];
-                snprintf(path, sizeof path, "/v1/sockets/%s/recv?offset=%lu&ack=%lu&size=%d&timeout_ms=1000",
-                        work->id, work->made, work->made, PIECE_MAX);
-                struct reply *const reply =
-                        insist(client, &(struct request){ .method = "POST", .path = path });
-                if (reply != NULL && reply->status == 200)
-                        goes_on = take_received(work, reply);
-                else if (reply == NULL || reply->status != 422) {
-                        snprintf(work->complaint, sizeof work->complaint, "recv at %lu: %d %.400s",
-                                work->made, reply == NULL ? 0 : reply->status,
-                                reply == NULL ? "" : reply->body);
-                        goes_on = false;
-                }
-                if (reply != NULL)
-                        reply_free(reply);
-        }
-        client_free(client);
-        return NULL;
-}
-
-static unsigned long number_of_id(const char *id)
-{
-        return id == NULL ? 0 : strtoul(strchr(id, '-') + 1, NULL, 10);
-}
-
-/* Sockets come and go, and none has an id that was given before. */
-static void *make_and_drop(void *context)
-{
-        struct work *const work = context;
-        struct client *const client = new_client(OVER_UNIX);
-        unsigned long last = 0;
-        while (!load.done && *work->complaint == '\0') {
-                char path[128];
-                struct reply *const made = insist_with_key(client,
-                        &(struct request){ .method = "POST", .path = "/v1/sockets", .json = "{}" }, work,
-                        2 * work->made);
-                const char *const id = text_member(made, "id");
-                const unsigned long number = number_of_id(id);
-                work->doubled += number <= last;
-                last = number;
-                snprintf(path, sizeof path, "/v1/sockets/%s", id == NULL ? "" : id);
-                struct reply *const shown =
-                        insist(client, &(struct request){ .method = "GET", .path = path });
-                work->lost += shown == NULL || shown->status != 200;
-                struct reply *const dropped = insist_with_key(client,
-                        &(struct request){ .method = "DELETE", .path = path }, work, 2 * work->made + 1);
-                if (dropped == NULL || dropped->status != 204)
-                        snprintf(work->complaint, sizeof work->complaint, "delete: %d %.400s",
-                                dropped == NULL ? 0 : dropped->status, dropped == NULL ? "" : dropped->body);
-                work->made++;
-                reply_free(made);
-                reply_free(shown);
-                reply_free(dropped);
-                nap_us(500);
-        }
-        client_free(client);
-        return NULL;
-}
-
-static void start(struct work *work, void *(*run)(void *))
-{
-        assert_int_equal(pthread_create(&work->thread, NULL, run, work), 0);
-}
-
-static void finish_work(struct work *work)
-{
-        pthread_join(work->thread, NULL);
-        if (*work->complaint && !*load.complaint)
-                snprintf(load.complaint, sizeof load.complaint, "%s", work->complaint);
 }
 
 static void end_daemon(struct fault *fault, pid_t *daemon)
@@ -366,9 +68,9 @@ static void end_daemon(struct fault *fault, pid_t *daemon)
 
 static void end_daemons(void)
 {
-        const int kills = getenv("KILLS") ? atoi(getenv("KILLS")) : KILLS;
+        const unsigned long kills = setting("KILLS", KILLS);
         pid_t daemon = kept_daemon(load.stage->daemon);
-        for (int done = 0; done < kills;)
+        for (unsigned long done = 0; done < kills;)
                 for (size_t i = 0; i < COUNT(faults); i++)
                         for (int share = 0; share < faults[i].share; share++, done++)
                                 end_daemon(&faults[i], &daemon);
@@ -436,13 +138,13 @@ static struct account account_calls(struct stage *stage, const char *listener, u
         return account;
 }
 
-static void set_id(struct work *work, const char *id)
+static void set_id(struct toil *toil, const char *id)
 {
-        snprintf(work->id, sizeof work->id, "%s", id);
+        snprintf(toil->id, sizeof toil->id, "%s", id);
 }
 
 /* A socket that is connected to one of ours. */
-static void open_stream(struct stage *stage, struct work *sender, struct work *reader)
+static void open_stream(struct stage *stage, struct toil *sender, struct toil *reader)
 {
         struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
         const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -457,7 +159,7 @@ static void open_stream(struct stage *stage, struct work *sender, struct work *r
 }
 
 /* The same for messages, which a full queue holds back, and nothing drops. */
-static void open_messages(struct stage *stage, struct work *sender, struct work *reader)
+static void open_messages(struct stage *stage, struct toil *sender, struct toil *reader)
 {
         struct sockaddr_un address = { .sun_family = AF_UNIX };
         const int listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
@@ -475,10 +177,10 @@ static void open_messages(struct stage *stage, struct work *sender, struct work 
 
 /* Ends the near side, so that the far one comes to the end. */
 static struct account account_sent(
-        struct stage *stage, const char *name, const struct work *sender, struct work *reader)
+        struct stage *stage, const char *name, const struct toil *sender, struct toil *reader)
 {
         act(stage, sender->id, "shutdown", 200, "{'how':'SHUT_WR'}");
-        finish_work(reader);
+        toil_finish(reader);
         close(reader->fd);
         struct account account = {
                 .name = name, .made = sender->made, .lost = reader->lost, .doubled = reader->doubled
@@ -490,10 +192,10 @@ static struct account account_sent(
         return account;
 }
 
-static struct account account_received(const char *name, struct work *writer, struct work *receiver)
+static struct account account_received(const char *name, struct toil *writer, struct toil *receiver)
 {
-        finish_work(writer);
-        finish_work(receiver);
+        toil_finish(writer);
+        toil_finish(receiver);
         close(writer->fd);
         struct account account = {
                 .name = name, .made = writer->made, .lost = receiver->lost, .doubled = receiver->doubled
@@ -519,28 +221,28 @@ static void print(const struct account *accounts, size_t count)
 }
 
 static struct {
-        struct work calls, maker, acceptors[2];
+        struct toil calls, maker, acceptors[2];
         /* Streams, then messages. */
-        struct work senders[2], readers[2], receivers[2], writers[2];
-} works;
+        struct toil senders[2], readers[2], receivers[2], writers[2];
+} toils;
 
-static void begin_works(struct stage *stage, const struct reply *listener)
+static void begin_toils(struct stage *stage, const struct reply *listener)
 {
-        memset(&works, 0, sizeof works);
-        works.calls.port = (int)number_at(listener, "local.port");
-        open_stream(stage, &works.senders[0], &works.readers[0]);
-        open_messages(stage, &works.senders[1], &works.readers[1]);
-        open_stream(stage, &works.receivers[0], &works.writers[0]);
-        open_messages(stage, &works.receivers[1], &works.writers[1]);
-        start(&works.calls, call_in);
-        start(&works.maker, make_and_drop);
+        memset(&toils, 0, sizeof toils);
+        toils.calls.port = (int)number_at(listener, "local.port");
+        open_stream(stage, &toils.senders[0], &toils.readers[0]);
+        open_messages(stage, &toils.senders[1], &toils.readers[1]);
+        open_stream(stage, &toils.receivers[0], &toils.writers[0]);
+        open_messages(stage, &toils.receivers[1], &toils.writers[1]);
+        toil_start(&toils.calls, toil_call);
+        toil_start(&toils.maker, toil_make);
         for (int i = 0; i < 2; i++) {
-                set_id(&works.acceptors[i], text_at(listener, "id"));
-                start(&works.acceptors[i], accept_calls);
-                start(&works.senders[i], send_on);
-                start(&works.readers[i], read_on);
-                start(&works.receivers[i], receive_on);
-                start(&works.writers[i], write_on);
+                set_id(&toils.acceptors[i], text_at(listener, "id"));
+                toil_start(&toils.acceptors[i], toil_accept);
+                toil_start(&toils.senders[i], toil_send);
+                toil_start(&toils.readers[i], toil_read);
+                toil_start(&toils.receivers[i], toil_receive);
+                toil_start(&toils.writers[i], toil_write);
         }
 }
 
@@ -549,23 +251,23 @@ static void killed_under_load(struct stage *stage)
         load = (struct load){ .stage = stage };
         const struct reply *const listener =
                 post(stage, 201, "/v1/sockets", "{'bind':'127.0.0.1:0','listen':{'backlog':%d}}", BACKLOG);
-        begin_works(stage, listener);
+        begin_toils(stage, listener);
         end_daemons();
         load.done = true;
-        finish_work(&works.calls);
-        finish_work(&works.maker);
+        toil_finish(&toils.calls);
+        toil_finish(&toils.maker);
         for (int i = 0; i < 2; i++) {
-                finish_work(&works.acceptors[i]);
-                finish_work(&works.senders[i]);
+                toil_finish(&toils.acceptors[i]);
+                toil_finish(&toils.senders[i]);
         }
         const struct account accounts[] = {
                 account_calls(
-                        stage, text_at(listener, "id"), works.acceptors[0].made + works.acceptors[1].made),
-                account_sent(stage, "bytes sent", &works.senders[0], &works.readers[0]),
-                account_sent(stage, "messages sent", &works.senders[1], &works.readers[1]),
-                account_received("bytes received", &works.writers[0], &works.receivers[0]),
-                account_received("messages received", &works.writers[1], &works.receivers[1]),
-                { "sockets made and dropped", works.maker.made, works.maker.lost, works.maker.doubled },
+                        stage, text_at(listener, "id"), toils.acceptors[0].made + toils.acceptors[1].made),
+                account_sent(stage, "bytes sent", &toils.senders[0], &toils.readers[0]),
+                account_sent(stage, "messages sent", &toils.senders[1], &toils.readers[1]),
+                account_received("bytes received", &toils.writers[0], &toils.receivers[0]),
+                account_received("messages received", &toils.writers[1], &toils.receivers[1]),
+                { "sockets made and dropped", toils.maker.made, toils.maker.lost, toils.maker.doubled },
         };
         print(accounts, COUNT(accounts));
         if (*load.complaint)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -247,20 +248,20 @@ static void play_garbage(struct stage *stage, const void *row)
         assert_string_equal(text_at(get(stage, 200, "/v1/sockets/%s", id), "label"), "mine");
 }
 
-static void copy_file(const char *from, const char *to, const char *text)
+/* Puts a program in a path's place at once: a copy of another, or a script. */
+static void put_program(const char *from, const char *to, const char *script)
 {
-        char temporary[256], line[1024];
+        char temporary[256];
         snprintf(temporary, sizeof temporary, "%s.new", to);
-        if (from != NULL) {
-                snprintf(line, sizeof line, "cp '%s' '%s'", from, temporary);
-                assert_int_equal(system(line), 0);
-        } else {
-                FILE *const file = fopen(temporary, "we");
-                assert_non_null(file);
-                fputs(text, file);
-                fclose(file);
-                chmod(temporary, 0700);
-        }
+        const int in = from == NULL ? -1 : open(from, O_RDONLY | O_CLOEXEC);
+        const int out = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0700);
+        assert_return_code(out, errno);
+        if (script != NULL)
+                assert_int_equal(write(out, script, strlen(script)), strlen(script));
+        while (from != NULL && sendfile(out, in, NULL, 1 << 30) > 0)
+                ;
+        close(in);
+        close(out);
         assert_return_code(rename(temporary, to), errno);
 }
 
@@ -272,7 +273,7 @@ static void open_copy(
         snprintf(directory, 64, "/tmp/sockwright-upgrade.XXXXXX");
         assert_non_null(mkdtemp(directory));
         snprintf(program, 128, "%s/sockwrightd", directory);
-        copy_file(original, program, NULL);
+        put_program(original, program, NULL);
         setenv("SOCKWRIGHTD", program, 1);
         stage_open(out, arguments);
 }
@@ -301,7 +302,7 @@ static void upgrade(struct stage *stage)
         open_copy(&other, directory, program, original);
         const char *const id = make(&other, "{'label':'kept','bind':'127.0.0.1:0'}");
         const ino_t before = program_of(kept_daemon(other.daemon));
-        copy_file(original, program, NULL);
+        put_program(original, program, NULL);
         kept_end(&other, SIGTERM);
         assert_int_not_equal(program_of(kept_daemon(other.daemon)), before);
         assert_string_equal(text_at(get(&other, 200, "/v1/sockets/%s", id), "label"), "kept");
@@ -334,7 +335,7 @@ static void play_loop(struct stage *stage, const void *row)
         char *const original = strdup(original_program());
         open_copy(&other, directory, program, original);
         make(&other, "{'bind':'127.0.0.1:0'}");
-        copy_file(NULL, program, loop->program);
+        put_program(NULL, program, loop->program);
         struct daemon *const daemon = other.daemon;
         assert_return_code(kill(kept_daemon(daemon), SIGKILL), errno);
         struct pollfd ended = { .fd = daemon->process, .events = POLLIN };

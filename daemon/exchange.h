@@ -7,6 +7,7 @@
 #include "daemon/deadline.h"
 #include "daemon/header.h"
 #include "daemon/request.h"
+#include "daemon/sockets/background.h"
 
 static const int64_t REQUEST_NS_PER_S = 1000000000;
 
@@ -25,6 +26,7 @@ struct request {
         struct route route;
         struct headers headers;
         struct call call;
+        struct background_job job; /* to go on when the connection is gone */
         char key[KEY_SIZE];      /* of the header Idempotency-Key; "": none */
         struct problem *problem; /* what is wrong before there is a call, from malloc() */
         enum stage stage;

@@ -186,6 +186,56 @@ static void audit_request(const struct request *request)
                 .duration_us = (now_ns() - request->started_ns) / 1000 });
 }
 
+static void request_free(struct request *request)
+{
+        atomic_fetch_sub_explicit(&request->server->requests, 1, memory_order_relaxed);
+        call_release(&request->call);
+        if (request->problem != NULL)
+                json_decref(request->problem->extra);
+        free(request->problem);
+        free(request->body);
+        free(request);
+}
+
+/* A call with a key goes on to its end without its connection: who comes again gets its reply. It is on the
+ * thread that it was woken for. */
+static void go_on_alone(struct background_job *job)
+{
+        struct request *const request = (struct request *)((char *)job - offsetof(struct request, job));
+        struct call_reply reply;
+        if (call_run(&request->call) == CALL_PARKED)
+                return;
+        if (call_reply(&request->call, &reply)) {
+                free(reply.body);
+                free(reply.members);
+        }
+        request_free(request);
+}
+
+static void suspend_alone(struct call *call)
+{
+        (void)call;
+}
+
+static void resume_alone(struct call *call)
+{
+        struct request *const request = (struct request *)((char *)call - offsetof(struct request, call));
+        background_submit(&request->job);
+}
+
+/* What libmicrohttpd finds broken it does not resume. */
+static void end_or_go_on(struct request *request)
+{
+        if (request->stage != STAGE_RUN || request->call.keyed.outcome == NULL) {
+                request_free(request);
+                return;
+        }
+        request->job.run = go_on_alone;
+        request->call.suspend = suspend_alone;
+        request->call.resume = resume_alone;
+        go_on_alone(&request->job);
+}
+
 void request_on_completed(void *context, struct MHD_Connection *connection, void **state,
         enum MHD_RequestTerminationCode termination)
 {
@@ -202,14 +252,8 @@ void request_on_completed(void *context, struct MHD_Connection *connection, void
         if (request->call.streamed)
                 request_set_idle_timeout(request, IDLE_TIMEOUT_S);
         deadline_set(request->deadline, now_ns() + (IDLE_TIMEOUT_S + HEADER_TIMEOUT_S) * REQUEST_NS_PER_S);
-        atomic_fetch_sub_explicit(&request->server->requests, 1, memory_order_relaxed);
-        call_release(&request->call);
-        if (request->problem != NULL)
-                json_decref(request->problem->extra);
-        free(request->problem);
-        free(request->body);
-        free(request);
         *state = NULL;
+        end_or_go_on(request);
 }
 
 /* Waits until the socket has something to say, so that an error can still be a problem; then the stream

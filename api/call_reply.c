@@ -8,6 +8,7 @@
 #include "api/keyed.h"
 #include "api/place.h"
 #include "api/print.h"
+#include "daemon/sockets/cleanup.h"
 #include "daemon/sockets/interface.h"
 
 static json_int_t duration_us(int64_t started_ns)
@@ -132,10 +133,20 @@ static bool reply_problem_object(
         return done;
 }
 
+/* What was made of a reply before memory ran out. */
+static void discard(struct call_reply *reply)
+{
+        free(TAKE(reply->body));
+        free(TAKE(reply->members));
+}
+
 bool problem_reply(const struct problem *problem, int64_t started_ns, struct call_reply *out)
 {
         *out = (struct call_reply){ 0 };
-        return reply_problem_object(problem_to_json(problem), problem, started_ns, out);
+        const bool made = reply_problem_object(problem_to_json(problem), problem, started_ns, out);
+        if (!made)
+                discard(out);
+        return made;
 }
 
 static bool reply_problem(const struct call *call, const struct problem *problem, struct call_reply *out)
@@ -242,6 +253,8 @@ bool call_reply(struct call *call, struct call_reply *out)
         if (keyed_replay(call, out))
                 return true;
         const bool made = reply_new(call, out);
+        if (!made)
+                discard(out);
         keyed_keep(call, made ? out : NULL);
         return made;
 }

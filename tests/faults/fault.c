@@ -5,7 +5,6 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -336,5 +335,4 @@ __attribute__((constructor)) static void open_page(void)
         close(fd);
         if (shared != MAP_FAILED)
                 page = shared;
-        json_set_alloc_funcs(__wrap_malloc, free);
 }

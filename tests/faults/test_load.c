@@ -79,6 +79,27 @@ static const struct row built_rows[] = {
                 .fault = { .calls = FAULT_OF(epoll_ctl), .error = ENOMEM, .every = 2, .whose = FAULT_OURS } },
         { .name = "EBUSY, dup3",
                 .fault = { .calls = FAULT_OF(dup3), .error = EBUSY, .every = 1, .whose = FAULT_OURS } },
+        { .name = "ENOBUFS, libmicrohttpd sending",
+                .fault = { .calls = SENDS, .error = ENOBUFS, .every = 7, .whose = FAULT_LIBRARY },
+                .allowance = { .drops = true } },
+        { .name = "ENOMEM, libmicrohttpd receiving",
+                .fault = { .calls = RECEIVES, .error = ENOMEM, .every = 7, .whose = FAULT_LIBRARY },
+                .allowance = { .drops = true } },
+        { .name = "ENOSPC, libmicrohttpd watching",
+                .fault = { .calls = FAULT_OF(epoll_ctl),
+                        .error = ENOSPC,
+                        .every = 5,
+                        .whose = FAULT_LIBRARY },
+                .allowance = { .drops = true } },
+        { .name = "ENOMEM, allocations",
+                .fault = { .calls = FAULT_OF(malloc) | FAULT_OF(calloc) | FAULT_OF(realloc),
+                        .error = ENOMEM,
+                        .every = 50,
+                        .whose = FAULT_OURS },
+                .allowance = { .errno_names = { "ENOMEM" },
+                        .quota = true,
+                        .interrupted = true,
+                        .drops = true } },
         { .name = "EAGAIN, pthread_create",
                 .fault = { .calls = FAULT_OF(pthread_create),
                         .error = EAGAIN,
@@ -106,8 +127,13 @@ static const struct row real_rows[] = {
                 .reported = true },
 };
 
-static const struct job *const jobs[] = { &job_stream, &job_forward, &job_bulk, &job_datagrams, &job_messages,
-        &job_watched, &job_accepts, &job_echo, &job_relay, &job_life, &job_batch, &job_sessions, &job_park };
+/* Where replies are lost with their connections, only careful clients lose nothing else. */
+static const struct job *const all_jobs[] = { &job_stream, &job_forward, &job_bulk, &job_datagrams,
+        &job_messages, &job_watched, &job_accepts, &job_echo, &job_relay, &job_life, &job_batch,
+        &job_sessions, &job_park, &job_careful_stream, &job_careful_datagrams };
+static const struct job *const careful_jobs[] = { &job_careful_stream, &job_careful_datagrams,
+        &job_careful_messages, &job_careful_accepts, &job_careful_echo, &job_careful_relay, &job_careful_life,
+        &job_careful_batch, &job_careful_sessions };
 
 /* What came of the rows, for the table. */
 static struct outcome {
@@ -155,7 +181,10 @@ static void run_load(
         load->faulty = row->early;
         if (row->early)
                 means = means_begin(daemon, &row->fault, &outcome->reason);
-        const bool warmed = load_start(load, daemon, jobs, COUNT(jobs)) && (row->early || warm(load));
+        const bool drops = row->allowance.drops;
+        const bool started = drops ? load_start(load, daemon, careful_jobs, COUNT(careful_jobs))
+                                   : load_start(load, daemon, all_jobs, COUNT(all_jobs));
+        const bool warmed = started && (row->early || warm(load));
         load->faulty = true;
         if (warmed && !row->early)
                 means = means_begin(daemon, &row->fault, &outcome->reason);

@@ -56,7 +56,14 @@ static void take_connection(struct worker *taker)
         tell(taker, "DELETE", "/v1/sockets/%s", id);
 }
 
-const struct job job_accepts = { "accepts", open_listener, give_connection, take_connection, NULL };
+const struct job job_accepts = {
+        .name = "accepts", .open = open_listener, .give = give_connection, .take = take_connection
+};
+const struct job job_careful_accepts = { .name = "careful accepts",
+        .open = open_listener,
+        .give = give_connection,
+        .take = take_connection,
+        .careful = true };
 
 static bool open_echo(struct flow *flow)
 {
@@ -87,7 +94,10 @@ static void give_to_echo(struct worker *giver)
         close(fd);
 }
 
-const struct job job_echo = { "echo", open_echo, give_to_echo, NULL, NULL };
+const struct job job_echo = { .name = "echo", .open = open_echo, .give = give_to_echo };
+const struct job job_careful_echo = {
+        .name = "careful echo", .open = open_echo, .give = give_to_echo, .careful = true
+};
 
 /* All that comes on the listener's connections goes into NEAR. */
 static bool open_relay(struct flow *flow)
@@ -119,4 +129,11 @@ static void take_from_relay(struct worker *taker)
         take_stream_from(taker, taker->flow->ids[FAR]);
 }
 
-const struct job job_relay = { "relay", open_relay, give_to_relay, take_from_relay, NULL };
+const struct job job_relay = {
+        .name = "relay", .open = open_relay, .give = give_to_relay, .take = take_from_relay
+};
+const struct job job_careful_relay = { .name = "careful relay",
+        .open = open_relay,
+        .give = give_to_relay,
+        .take = take_from_relay,
+        .careful = true };

@@ -31,7 +31,10 @@ static void give_life(struct worker *giver)
         tell(giver, "DELETE", "/v1/sockets/%s", id);
 }
 
-const struct job job_life = { "life", open_nothing, give_life, NULL, NULL };
+const struct job job_life = { .name = "life", .open = open_nothing, .give = give_life };
+const struct job job_careful_life = {
+        .name = "careful life", .open = open_nothing, .give = give_life, .careful = true
+};
 
 static const char batch_steps[] =
         "{'rollback':true,'steps':["
@@ -56,7 +59,10 @@ static void give_batch(struct worker *giver)
         reply_free(reply);
 }
 
-const struct job job_batch = { "batch", open_nothing, give_batch, NULL, NULL };
+const struct job job_batch = { .name = "batch", .open = open_nothing, .give = give_batch };
+const struct job job_careful_batch = {
+        .name = "careful batch", .open = open_nothing, .give = give_batch, .careful = true
+};
 
 /* A socket in a session that is ended, and one in a session whose time runs out. */
 static void give_session(struct worker *giver)
@@ -79,7 +85,10 @@ static void give_session(struct worker *giver)
         }
 }
 
-const struct job job_sessions = { "sessions", open_nothing, give_session, NULL, NULL };
+const struct job job_sessions = { .name = "sessions", .open = open_nothing, .give = give_session };
+const struct job job_careful_sessions = {
+        .name = "careful sessions", .open = open_nothing, .give = give_session, .careful = true
+};
 
 /* A recv that is parked while all the rest goes on, on a connection of its own, and a reader for it at the
  * end. */
@@ -118,4 +127,4 @@ static void close_park(struct flow *flow)
                 complain(&flow->giver, "%d %s", reply.status, reply.body);
 }
 
-const struct job job_park = { "park", open_park, give_park, NULL, close_park };
+const struct job job_park = { .name = "park", .open = open_park, .give = give_park, .close = close_park };

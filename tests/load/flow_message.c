@@ -55,7 +55,11 @@ static void give_datagram(struct worker *giver)
         if (!has_room(flow))
                 return;
         char *const data = number_data(flow->given);
-        say(giver, "{'data':'%s','address':'127.0.0.1:%d'}", data, flow->port);
+        if (flow->job->careful)
+                say(giver, "{'data':'%s','address':'127.0.0.1:%d','offset':%llu}", data, flow->port,
+                        (unsigned long long)flow->given);
+        else
+                say(giver, "{'data':'%s','address':'127.0.0.1:%d'}", data, flow->port);
         free(data);
         if (tell(giver, "POST", "/v1/sockets/%s/sendto", flow->ids[NEAR]))
                 flow->given++;
@@ -64,14 +68,28 @@ static void give_datagram(struct worker *giver)
 static void take_datagram(struct worker *taker)
 {
         struct flow *const flow = taker->flow;
-        say(taker, "{'size':100,'timeout_ms':%d}", PATIENCE_MS);
+        if (flow->job->careful)
+                say(taker, "{'size':100,'timeout_ms':%d,'offset':%llu,'ack':%llu}", PATIENCE_MS,
+                        (unsigned long long)flow->position, (unsigned long long)flow->position);
+        else
+                say(taker, "{'size':100,'timeout_ms':%d}", PATIENCE_MS);
         struct reply *const reply = ask(taker, "POST", "/v1/sockets/%s/recvfrom", flow->ids[FAR]);
-        if (succeeded(reply))
+        if (succeeded(reply)) {
                 take_data(flow, reply->json);
+                flow->position++;
+        }
         reply_free(reply);
 }
 
-const struct job job_datagrams = { "datagrams", open_datagrams, give_datagram, take_datagram, NULL };
+const struct job job_datagrams = {
+        .name = "datagrams", .open = open_datagrams, .give = give_datagram, .take = take_datagram
+};
+
+const struct job job_careful_datagrams = { .name = "careful datagrams",
+        .open = open_datagrams,
+        .give = give_datagram,
+        .take = take_datagram,
+        .careful = true };
 
 static bool open_pair(struct flow *flow)
 {
@@ -106,15 +124,28 @@ static void give_messages(struct worker *giver)
 static void take_messages(struct worker *taker)
 {
         struct flow *const flow = taker->flow;
-        say(taker, "{'size':100,'count':%d,'timeout_ms':%d}", TOGETHER, PATIENCE_MS);
+        if (flow->job->careful)
+                say(taker, "{'size':100,'count':%d,'timeout_ms':%d,'offset':%llu,'ack':%llu}", TOGETHER,
+                        PATIENCE_MS, (unsigned long long)flow->position, (unsigned long long)flow->position);
+        else
+                say(taker, "{'size':100,'count':%d,'timeout_ms':%d}", TOGETHER, PATIENCE_MS);
         struct reply *const reply = ask(taker, "POST", "/v1/sockets/%s/recvmsg", flow->ids[FAR]);
         const json_t *const messages = reply == NULL ? NULL : json_object_get(reply->json, "messages");
         for (size_t i = 0; i < json_array_size(messages); i++)
                 take_data(flow, json_array_get(messages, i));
+        flow->position += json_array_size(messages);
         reply_free(reply);
 }
 
-const struct job job_messages = { "messages", open_pair, give_messages, take_messages, NULL };
+const struct job job_messages = {
+        .name = "messages", .open = open_pair, .give = give_messages, .take = take_messages
+};
+
+const struct job job_careful_messages = { .name = "careful messages",
+        .open = open_pair,
+        .give = give_messages,
+        .take = take_messages,
+        .careful = true };
 
 static void give_to_watched(struct worker *giver)
 {
@@ -145,4 +176,6 @@ static void take_watched(struct worker *taker)
         reply_free(reply);
 }
 
-const struct job job_watched = { "watched", open_pair, give_to_watched, take_watched, NULL };
+const struct job job_watched = {
+        .name = "watched", .open = open_pair, .give = give_to_watched, .take = take_watched
+};

@@ -42,7 +42,11 @@ static void give_stream(struct worker *giver)
         const size_t size = 1 + ++flow->rounds * CHUNK_STEP % CHUNK_MAX;
         fill_counted(bytes, size, flow->given);
         char *const data = base64_encode(bytes, size);
-        say(giver, "{'data':'%s','timeout_ms':%d}", data, PATIENCE_MS);
+        if (flow->job->careful)
+                say(giver, "{'data':'%s','timeout_ms':%d,'offset':%llu}", data, PATIENCE_MS,
+                        (unsigned long long)flow->given);
+        else
+                say(giver, "{'data':'%s','timeout_ms':%d}", data, PATIENCE_MS);
         free(data);
         struct reply *const reply = ask(giver, "POST", "/v1/sockets/%s/send", flow->ids[NEAR]);
         flow->given += (uint64_t)number_of(reply, "sent");
@@ -51,7 +55,12 @@ static void give_stream(struct worker *giver)
 
 void take_stream_from(struct worker *taker, const char *id)
 {
-        say(taker, "{'size':%d,'timeout_ms':%d}", CHUNK_MAX, PATIENCE_MS);
+        const unsigned long long position = taker->flow->position;
+        if (taker->flow->job->careful)
+                say(taker, "{'size':%d,'timeout_ms':%d,'offset':%llu,'ack':%llu}", CHUNK_MAX, PATIENCE_MS,
+                        position, position);
+        else
+                say(taker, "{'size':%d,'timeout_ms':%d}", CHUNK_MAX, PATIENCE_MS);
         struct reply *const reply = ask(taker, "POST", "/v1/sockets/%s/recv", id);
         const char *const data =
                 reply == NULL ? NULL : json_string_value(json_object_get(reply->json, "data"));
@@ -72,8 +81,17 @@ static void take_forwarded(struct worker *taker)
         take_stream_from(taker, taker->flow->ids[FARTHER]);
 }
 
-const struct job job_stream = { "stream", open_stream, give_stream, take_stream, NULL };
-const struct job job_forward = { "forward", open_forward, give_stream, take_forwarded, NULL };
+const struct job job_stream = {
+        .name = "stream", .open = open_stream, .give = give_stream, .take = take_stream
+};
+const struct job job_careful_stream = { .name = "careful stream",
+        .open = open_stream,
+        .give = give_stream,
+        .take = take_stream,
+        .careful = true };
+const struct job job_forward = {
+        .name = "forward", .open = open_forward, .give = give_stream, .take = take_forwarded
+};
 
 static bool open_nothing(struct flow *flow)
 {
@@ -143,4 +161,4 @@ static void take_bulk(struct worker *taker)
         sem_post(&flow->done);
 }
 
-const struct job job_bulk = { "bulk", open_nothing, give_bulk, take_bulk, NULL };
+const struct job job_bulk = { .name = "bulk", .open = open_nothing, .give = give_bulk, .take = take_bulk };

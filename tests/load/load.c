@@ -11,7 +11,7 @@
 
 #include "tests/http/check.h"
 
-enum { PATH_SIZE = 512, AGAIN_US = 2000, LATE_MS = 20000, SEEN_COUNT = 1 << 16 };
+enum { PATH_SIZE = 512, KEY_SIZE = 64, AGAIN_US = 2000, LATE_MS = 20000, SEEN_COUNT = 1 << 16 };
 
 void complain(struct worker *worker, const char *format, ...)
 {
@@ -119,6 +119,19 @@ static bool has_timed_out(const struct reply *reply)
         return reply->status == 422 && json_is_true(json_object_get(reply->json, "timed_out"));
 }
 
+/* What is dropped is asked again under the same key, so that it is done once; anything else is another
+ * request. Those that only look have none. */
+static void take_key(char key[static KEY_SIZE])
+{
+        static _Atomic unsigned last;
+        snprintf(key, KEY_SIZE, "Idempotency-Key: load-%u", ++last);
+}
+
+static bool is_given_up(const struct load *load, const struct reply *reply)
+{
+        return reply->status == 409 && load->allowance.interrupted;
+}
+
 static struct reply *exchange_once(struct worker *worker, const struct request *request)
 {
         struct load *const load = worker->flow->load;
@@ -134,9 +147,15 @@ static struct reply *insist(struct worker *worker, const struct request *request
 {
         struct load *const load = worker->flow->load;
         const int64_t deadline = milliseconds() + LATE_MS;
+        const bool keyed = worker->flow->job->careful && strcmp(request->method, "GET") != 0;
+        char key[KEY_SIZE];
+        struct request once = *request;
+        take_key(key);
+        if (keyed)
+                once.headers[1] = key;
         while (!worker->failed) {
-                struct reply *const reply = exchange_once(worker, request);
-                if (succeeded(reply) || has_timed_out(reply))
+                struct reply *const reply = exchange_once(worker, &once);
+                if (succeeded(reply) || has_timed_out(reply) || is_given_up(load, reply))
                         return reply;
                 const bool again = is_to_repeat(load, reply) && milliseconds() < deadline;
                 /* What has been sent, or received, is not to be sent or received again. */
@@ -145,6 +164,8 @@ static struct reply *insist(struct worker *worker, const struct request *request
                 if (!again)
                         complain(worker, "%.150s: %d %.80s%.250s", reply->name, reply->status, reply->trouble,
                                 reply->body);
+                if (reply->status != 0)
+                        take_key(key);
                 reply_free(reply);
                 pause_us(AGAIN_US);
         }
@@ -154,8 +175,10 @@ static struct reply *insist(struct worker *worker, const struct request *request
 static struct reply *insist_on_body(struct worker *worker, const char *method, const char *path)
 {
         const bool has_body = worker->body != NULL && worker->body[0] != '\0';
-        struct reply *const reply = insist(worker,
-                &(struct request){ .method = method, .path = path, .json = has_body ? worker->body : NULL });
+        struct reply *const reply = insist(worker, &(struct request){ .method = method,
+                                                           .path = path,
+                                                           .json = has_body ? worker->body : NULL,
+                                                           .headers = { "Accept: */*" } });
         free(worker->body);
         worker->body = NULL;
         return reply;

@@ -26,8 +26,9 @@ struct job {
         bool (*open)(struct flow *flow); /* makes what it works on, by the giver's client */
         void (*give)(struct worker *giver);
         void (*take)(struct worker *taker); /* NULL: nothing is given */
-        /* Instead of closing the sockets of flow->ids; NULL: none of its own. */
+        /* Before the sockets of flow->ids are closed; NULL: nothing. */
         void (*close)(struct flow *flow);
+        bool careful; /* it names positions and keys, so that its requests may be made again and again */
 };
 
 struct flow {
@@ -50,7 +51,8 @@ struct flow {
 struct allowance {
         const char *errno_names[4]; /* 422 with one of these: done again, until it succeeds */
         bool quota;                 /* 429, done again */
-        bool drops;                 /* connections of HTTP that end without a reply; done again */
+        bool interrupted;           /* 409 of a call whose effect cannot be known; not done again */
+        bool drops; /* connections of HTTP that end without a reply: careful clients ask again */
 };
 
 struct load {
@@ -131,6 +133,8 @@ int connect_own(struct worker *worker);
 
 void pause_us(unsigned microseconds);
 
-/* All there are. */
+/* All there are; those whose requests may be made again, after a dropped connection, are careful. */
 extern const struct job job_stream, job_forward, job_bulk, job_datagrams, job_messages, job_watched,
         job_accepts, job_echo, job_relay, job_life, job_batch, job_sessions, job_park;
+extern const struct job job_careful_stream, job_careful_datagrams, job_careful_messages, job_careful_accepts,
+        job_careful_echo, job_careful_relay, job_careful_life, job_careful_batch, job_careful_sessions;

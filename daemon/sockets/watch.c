@@ -69,8 +69,9 @@ void watch_disarm(struct watch *watch, struct socket *socket)
 {
         if (!socket->armed)
                 return;
-        if (control(watch, EPOLL_CTL_MOD, socket->fd, EPOLLET, ABOUT_SOCKET | socket->watch_ticket))
-                socket->armed = false;
+        control(watch, EPOLL_CTL_MOD, socket->fd, EPOLLET, ABOUT_SOCKET | socket->watch_ticket);
+        /* Also where that failed: what has been reported must be asked for anew. */
+        socket->armed = false;
 }
 
 struct socket *watch_find(const struct watch *watch, uint64_t ticket)

@@ -4,6 +4,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "api/base64.h"
@@ -59,7 +60,15 @@ static bool keep_problem(struct call *call, const struct problem *problem)
         call->problem = arena_allocate(&call->arena, sizeof *call->problem);
         if (call->problem != NULL)
                 *call->problem = *problem;
+        else
+                call->result = (struct result){ .kind = RESULT_QUOTA, .detail = problem_no_memory };
         return false;
+}
+
+struct result call_fail(struct call *call, const struct problem *problem)
+{
+        keep_problem(call, problem);
+        return call->result;
 }
 
 struct result call_unsound(struct call *call, const char *parameter, const char *format, ...)
@@ -150,7 +159,7 @@ bool call_begin(struct call *call, struct service *service, const struct operati
         call->request = arena_allocate(&call->arena, operation->request->size);
         call->reply = arena_allocate(&call->arena, operation->reply->size);
         if (call->request == NULL || call->reply == NULL) {
-                call->result = refused("malloc", ENOMEM);
+                call->result = (struct result){ .kind = RESULT_QUOTA, .detail = problem_no_memory };
                 return false;
         }
         if (service->shutting_down && operation->role != ROLE_ANYONE) {
@@ -186,6 +195,12 @@ void call_keep(struct call *call, size_t size)
 {
         account_add(call->caller.account, RESOURCE_BYTES, size);
         call->held += size;
+}
+
+void call_own(struct call *call, uint8_t *bytes)
+{
+        free(call->received);
+        call->received = bytes;
 }
 
 struct result call_room(const struct call *call)

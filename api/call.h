@@ -66,6 +66,7 @@ struct call {
         struct wait wait;
         bool parked;
         bool over_quota;       /* it was not parked, since its caller has as many calls parked as may be */
+        uint8_t *received;     /* what the reply's payload is in, from malloc(), or NULL */
         size_t held;           /* bytes that its account is charged with until it is released */
         struct lookup *lookup; /* a name resolution, or NULL */
         int64_t started_ns;
@@ -199,6 +200,13 @@ void call_keep(struct call *call, size_t size);
 
 /* For run functions that take bytes from the kernel, before they do: whether the caller may hold more. */
 struct result call_room(const struct call *call);
+
+/* For run functions: the bytes that were received, from malloc(), become the call's. Cannot fail: what is
+ * taken from the kernel must not be lost for want of memory. */
+void call_own(struct call *call, uint8_t *bytes);
+
+/* For run functions: notes a problem, whose kind it keeps. */
+struct result call_fail(struct call *call, const struct problem *problem);
 
 /* For run functions: notes what is wrong with a parameter. */
 struct result call_unsound(struct call *call, const char *parameter, const char *format, ...)

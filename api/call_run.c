@@ -3,6 +3,7 @@
 
 #include <netdb.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "api/batch.h"
@@ -409,5 +410,6 @@ void call_release(struct call *call)
         account_give_back(call->caller.account, RESOURCE_BYTES, call->held);
         socket_release(call->socket);
         session_release(call->session);
+        free(call->received);
         arena_free(&call->arena);
 }

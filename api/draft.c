@@ -152,7 +152,7 @@ struct result draft_make(struct call *call, const struct socket_sendmsg_request 
         if (draft == NULL)
                 return refused("sendmsg", ENOMEM);
         if (!decode_draft(&decoder, request, call->socket, draft))
-                return call_unsound(call, problem.parameter, "%s", problem.detail);
+                return call_fail(call, &problem);
         if (!call_hold(call, size_of(draft)))
                 return call->result;
         call->draft = draft;

@@ -87,9 +87,8 @@ struct result framed_reply(struct call *call, const struct goal *goal, struct re
         if (call->raw_reply) {
                 reply->data =
                         (struct payload){ .bytes = receipt->bytes, .size = receipt->size, .given = true };
-                return receipt->bytes == NULL || arena_adopt(&call->arena, receipt->bytes)
-                               ? DONE
-                               : refused("recv", ENOMEM);
+                call_own(call, receipt->bytes);
+                return DONE;
         }
         reply->data.given = true;
         reply->messages.json = messages_json(goal->frame, receipt);

@@ -20,10 +20,9 @@ static const struct result RUN = { .kind = RESULT_WAIT };
 static struct result fail(
         struct call *call, enum problem_kind kind, const char *parameter, const char *detail)
 {
-        call->problem = arena_allocate(&call->arena, sizeof *call->problem);
-        if (call->problem != NULL)
-                problem_set(call->problem, kind, parameter, "%s", detail);
-        return (struct result){ .kind = RESULT_UNSOUND };
+        struct problem problem = { .extra = NULL };
+        problem_set(&problem, kind, parameter, "%s", detail);
+        return call_fail(call, &problem);
 }
 
 /* The sockets that the call has made; references, at most `most` of them. Returns how many. */
@@ -205,8 +204,7 @@ static enum keyed_step claim(struct call *call)
         case CLAIM_NO_MEMORY:
                 break;
         }
-        call->result =
-                (struct result){ .kind = RESULT_QUOTA, .detail = "the daemon has no memory left for this" };
+        call->result = (struct result){ .kind = RESULT_QUOTA, .detail = problem_no_memory };
         return KEYED_DONE;
 }
 

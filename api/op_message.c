@@ -250,6 +250,16 @@ static struct result receive_message(struct call *call, const struct socket_recv
         return DONE;
 }
 
+/* Memory has run out: who named its position gets the message again. */
+static struct result end_list(struct received_message *reply)
+{
+        const struct result lacking = refused("recvmsg", ENOMEM);
+        if (json_array_size(reply->messages.json) == 0)
+                return lacking;
+        reply->error.json = error_json(&lacking);
+        return DONE;
+}
+
 static struct result receive_many(struct call *call, const struct socket_recvmsg_request *request,
         const struct vessel *vessel, struct received_message *reply)
 {
@@ -274,9 +284,10 @@ static struct result receive_many(struct call *call, const struct socket_recvmsg
                 if (i == 0)
                         reply->messages.json = json_array();
                 end = message.eof || call_room(call).kind != RESULT_DONE;
-                json_array_append_new(
-                        reply->messages.json, fields_encode(&received_message_fields, &message));
+                json_t *const encoded = fields_encode(&received_message_fields, &message);
                 fields_release(&received_message_fields, &message);
+                if (json_array_append_new(reply->messages.json, encoded) != 0)
+                        return end_list(reply);
         }
         return DONE;
 }
@@ -297,5 +308,6 @@ struct result run_socket_recvmsg(
         if (fitting != NULL)
                 vessel.bytes = fitting;
         reply->data.bytes = vessel.bytes;
-        return arena_adopt(&call->arena, TAKE(vessel.bytes)) ? DONE : refused("recvmsg", ENOMEM);
+        call_own(call, TAKE(vessel.bytes));
+        return DONE;
 }

@@ -58,7 +58,7 @@ struct result run_socket_setsockopt(
         struct decoder decoder = { .arena = &call->arena, .problem = &problem };
         struct setting setting;
         if (!setting_from_request(&decoder, request, &setting))
-                return call_unsound(call, problem.parameter, "%s", problem.detail);
+                return call_fail(call, &problem);
         TRY(setting_apply(call, call->socket->fd, &setting, ""));
         /* It is set: that it cannot be read back is no failure. */
         const struct option *row = option_by_number(setting.level, setting.option);
@@ -76,7 +76,7 @@ struct result run_socket_getsockopt(
         struct decoder decoder = { .arena = &call->arena, .problem = &problem };
         int option = 0;
         if (!decode_option_number(&decoder, request->level, request->option.json, &option))
-                return call_unsound(call, problem.parameter, "%s", problem.detail);
+                return call_fail(call, &problem);
         return option_read(&call->arena, call->socket->fd, request->level, option, (size_t)request->size,
                 &reply_out->value, &reply_out->raw);
 }

@@ -209,7 +209,7 @@ static struct result read_replies(struct call *call, const struct value *replies
         struct decoder decoder = { .arena = &call->arena, .problem = &problem };
         if (replies->json == NULL || decode_replies(&decoder, replies->json, out))
                 return DONE;
-        return call_unsound(call, problem.parameter, "%s", problem.detail);
+        return call_fail(call, &problem);
 }
 
 static struct result read_pattern(

@@ -276,11 +276,11 @@ static struct result check_gathering(struct call *call, const struct socket_recv
 }
 
 /* The receipt's bytes become the call's. */
-static bool keep_receipt(struct call *call, const struct receipt *receipt, struct payload *data)
+static void keep_receipt(struct call *call, const struct receipt *receipt, struct payload *data)
 {
         *data = (struct payload){ .bytes = receipt->bytes, .size = receipt->size, .given = true };
         call_keep(call, receipt->size);
-        return receipt->bytes == NULL || arena_adopt(&call->arena, receipt->bytes);
+        call_own(call, receipt->bytes);
 }
 
 struct result run_socket_recv(
@@ -315,7 +315,8 @@ struct result run_socket_recv(
                 .eof = receipt.eof,
                 .complete = receipt.complete,
                 .truncated = receipt.truncated };
-        return keep_receipt(call, &receipt, &reply->data) ? DONE : refused("recv", ENOMEM);
+        keep_receipt(call, &receipt, &reply->data);
+        return DONE;
 }
 
 struct result run_socket_recvfrom(
@@ -336,7 +337,8 @@ struct result run_socket_recvfrom(
                 .next = receipt.next,
                 .address = receipt.address,
                 .truncated = receipt.truncated };
-        return keep_receipt(call, &receipt, &reply->data) ? DONE : refused("recvfrom", ENOMEM);
+        keep_receipt(call, &receipt, &reply->data);
+        return DONE;
 }
 
 /* A raw body of any size goes to a stream as it comes; elsewhere it is one message, and must be whole. */

@@ -117,7 +117,7 @@ static struct result add_interests(struct call *call, const json_t *list)
         for (size_t i = 0; i < count; i++) {
                 const size_t mark = decoder_enter(&decoder, "sockets[%zu].", i);
                 if (!add_interest(call, &decoder, json_array_get(list, i)))
-                        return call_unsound(call, problem.parameter, "%s", problem.detail);
+                        return call_fail(call, &problem);
                 decoder_leave(&decoder, mark);
         }
         return DONE;
@@ -234,7 +234,7 @@ static struct result find_option(struct call *call, const struct socket_wait_req
         if (request->value.json == NULL)
                 return call_unsound(call, "value", "value: is missing");
         if (!decode_option_number(&decoder, request->level, request->option.json, option))
-                return call_unsound(call, problem.parameter, "%s", problem.detail);
+                return call_fail(call, &problem);
         const struct option *const row = option_by_number(request->level, *option);
         if (row == NULL || (row->access & OPTION_READ) == 0 || row->access == OPTION_CONSUME)
                 return call_unsound(call, "option",

@@ -134,7 +134,7 @@ struct result setting_apply(struct call *call, int fd, const struct setting *set
         snprintf(decoder.path, sizeof decoder.path, "%s", path);
         if (setting->value) {
                 if (!decode_setting_value(&decoder, setting, &value))
-                        return call_unsound(call, problem.parameter, "%s", problem.detail);
+                        return call_fail(call, &problem);
                 bytes = value.bytes;
                 size = value.size;
         }

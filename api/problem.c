@@ -194,9 +194,11 @@ void problem_set(
                 parameter ? strlen(parameter) : 0);
 }
 
+const char problem_no_memory[] = "the daemon has no memory left for this";
+
 void problem_set_memory(struct problem *problem)
 {
-        problem_set(problem, PROBLEM_QUOTA, NULL, "the daemon has no memory left for this");
+        problem_set(problem, PROBLEM_QUOTA, NULL, "%s", problem_no_memory);
 }
 
 static void set_refused(struct problem *problem, const struct result *result)

@@ -57,6 +57,7 @@ void problem_set(struct problem *problem, enum problem_kind kind, const char *pa
 
 /* Notes that the daemon's memory ran out. */
 void problem_set_memory(struct problem *problem);
+extern const char problem_no_memory[];
 
 /* What went wrong, from a result that is not RESULT_DONE or RESULT_WAIT. */
 void problem_from_result(struct problem *problem, const struct result *result);

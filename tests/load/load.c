@@ -119,8 +119,8 @@ static bool has_timed_out(const struct reply *reply)
         return reply->status == 422 && json_is_true(json_object_get(reply->json, "timed_out"));
 }
 
-/* What is dropped is asked again under the same key, so that it is done once; anything else is another
- * request. Those that only look have none. */
+/* What the kernel refused is kept as that, and to be tried again is another request. Anything else that is
+ * repeated keeps its key. */
 static void take_key(char key[static KEY_SIZE])
 {
         static _Atomic unsigned last;
@@ -164,7 +164,7 @@ static struct reply *insist(struct worker *worker, const struct request *request
                 if (!again)
                         complain(worker, "%.150s: %d %.80s%.250s", reply->name, reply->status, reply->trouble,
                                 reply->body);
-                if (reply->status != 0)
+                if (reply->status == 422)
                         take_key(key);
                 reply_free(reply);
                 pause_us(AGAIN_US);

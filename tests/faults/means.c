@@ -138,6 +138,18 @@ static void set_limit(const struct means *means, rlim_t soft)
         assert_return_code(prlimit(means->daemon->pid, means->fault->resource, &limit, NULL), errno);
 }
 
+static rlim_t address_space(pid_t process)
+{
+        char path[64];
+        snprintf(path, sizeof path, "/proc/%d/status", (int)process);
+        char *const status = file_read(path);
+        const char *const line = status == NULL ? NULL : strstr(status, "VmSize:");
+        assert_non_null(line);
+        const rlim_t size = strtoull(line + 7, NULL, 10) * 1024;
+        free(status);
+        return size;
+}
+
 struct means *means_begin(const struct daemon *daemon, const struct fault *fault, const char **reason)
 {
         struct means *const means = calloc(1, sizeof *means);
@@ -152,7 +164,8 @@ struct means *means_begin(const struct daemon *daemon, const struct fault *fault
         }
         if (fault->limit != 0) {
                 assert_return_code(prlimit(daemon->pid, fault->resource, NULL, &means->before), errno);
-                set_limit(means, fault->limit);
+                const rlim_t there = fault->resource == RLIMIT_AS ? address_space(daemon->pid) : 0;
+                set_limit(means, there + fault->limit);
         }
         return means;
 }

@@ -16,7 +16,7 @@ struct fault {
         const char *inject; /* strace's: "accept4:error=ENFILE:when=1+3" */
 
         __rlimit_resource_t resource; /* lowered, where `limit` is not 0 */
-        rlim_t limit;
+        rlim_t limit;                 /* of RLIMIT_AS: above what the daemon has */
 };
 
 /* Before any daemon is started: the page that daemons of the test build read. */

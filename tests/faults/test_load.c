@@ -10,7 +10,15 @@
 #include "tests/http/suite.h"
 #include "tests/load/load.h"
 
-enum { WARM_MS = 10000, STEP_US = 10000, LEAST_MS = 300, MOST_MS = 3000, ENOUGH = 100, CALM_MS = 20000 };
+enum {
+        WARM_MS = 10000,
+        STEP_US = 10000,
+        LEAST_MS = 300,
+        MOST_MS = 3000,
+        UNCOUNTED_MS = 1000,
+        ENOUGH = 100,
+        CALM_MS = 20000
+};
 
 /* What clients may see of it, and what the last row says of it. */
 struct row {
@@ -118,12 +126,23 @@ static const struct row real_rows[] = {
         { .name = "ECONNABORTED, accept4 (strace)",
                 .fault = { .inject = "accept4:error=ECONNABORTED:when=1+2" } },
         { .name = "EINTR, recvfrom (strace)", .fault = { .inject = "recvfrom:error=EINTR:when=1+3" } },
-        { .name = "ENOBUFS, sendto (strace)",
+        { .name = "ENOMEM, recvmsg (strace)",
+                .fault = { .inject = "recvmsg:error=ENOMEM:when=1+3" },
+                .allowance = { { "ENOMEM" } },
+                .reported = true },
+        { .name = "ENOBUFS, sendto and replies (strace)",
                 .fault = { .inject = "sendto:error=ENOBUFS:when=1+5" },
-                .allowance = { { "ENOBUFS" } } },
-        { .name = "EMFILE, RLIMIT_NOFILE lowered",
+                .allowance = { .errno_names = { "ENOBUFS" }, .drops = true } },
+        { .name = "EMFILE, RLIMIT_NOFILE lowered (prlimit)",
                 .fault = { .resource = RLIMIT_NOFILE, .limit = 30 },
                 .allowance = { { "EMFILE" } },
+                .reported = true },
+        { .name = "ENOMEM, RLIMIT_AS lowered (prlimit)",
+                .fault = { .resource = RLIMIT_AS, .limit = 1 << 20 },
+                .allowance = { .errno_names = { "ENOMEM" },
+                        .quota = true,
+                        .interrupted = true,
+                        .drops = true },
                 .reported = true },
 };
 
@@ -133,7 +152,7 @@ static const struct job *const all_jobs[] = { &job_stream, &job_forward, &job_bu
         &job_sessions, &job_park, &job_careful_stream, &job_careful_datagrams };
 static const struct job *const careful_jobs[] = { &job_careful_stream, &job_careful_datagrams,
         &job_careful_messages, &job_careful_accepts, &job_careful_echo, &job_careful_relay, &job_careful_life,
-        &job_careful_batch, &job_careful_sessions };
+        &job_careful_batch, &job_careful_sessions, &job_hungry };
 
 /* What came of the rows, for the table. */
 static struct outcome {
@@ -166,7 +185,7 @@ static void wait_enough(const struct means *means, const struct fault *fault)
         const int64_t began = milliseconds();
         for (int64_t now = began; now < began + MOST_MS; now = milliseconds()) {
                 const bool enough =
-                        fault->calls == 0 ? now > began + MOST_MS / 2 : means_count(means) >= ENOUGH;
+                        fault->calls == 0 ? now > began + UNCOUNTED_MS : means_count(means) >= ENOUGH;
                 if (enough && now > began + LEAST_MS)
                         break;
                 pause_us(STEP_US);

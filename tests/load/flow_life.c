@@ -8,7 +8,7 @@
 #include "tests/http/wire.h"
 #include "tests/load/load.h"
 
-enum { SHORT_TTL_MS = 1000, LONG_TTL_MS = 60000 };
+enum { SHORT_TTL_MS = 200, LONG_TTL_MS = 60000 };
 
 static bool open_nothing(struct flow *flow)
 {
@@ -69,16 +69,18 @@ static void give_session(struct worker *giver)
 {
         char session[LOAD_ID_SIZE], id[LOAD_ID_SIZE];
         const bool runs_out = ++giver->flow->rounds % 2 == 0;
-        say(giver, "{'ttl_ms':%d,'label':'load'}", runs_out ? SHORT_TTL_MS : LONG_TTL_MS);
+        say(giver, "{'ttl_ms':%d,'label':'load'}", LONG_TTL_MS);
         struct reply *const reply = ask(giver, "POST", "/v1/sessions");
         copy_id(reply, "id", session);
         reply_free(reply);
         say(giver, "{'session':'%s','bind':'127.0.0.1:0','listen':true}", session);
         if (session[0] == '\0' || !make_socket(giver, id, NULL))
                 return;
-        if (!runs_out)
+        if (runs_out)
+                tell(giver, "POST", "/v1/sessions/%s/renew?ttl_ms=%d", session, SHORT_TTL_MS);
+        else
                 tell(giver, "DELETE", "/v1/sessions/%s", session);
-        for (size_t left = 1; left > 0 && !giver->failed; pause_us(SHORT_TTL_MS * 1000 / 4)) {
+        for (size_t left = 1; left > 0 && !giver->failed; pause_us(SHORT_TTL_MS * 100)) {
                 struct reply *const list = ask(giver, "GET", "/v1/sockets?session=%s", session);
                 left = json_array_size(member_of(list, "sockets"));
                 reply_free(list);
@@ -128,3 +130,19 @@ static void close_park(struct flow *flow)
 }
 
 const struct job job_park = { .name = "park", .open = open_park, .give = give_park, .close = close_park };
+
+/* Asks for far more room than a datagram needs. */
+static bool open_hungry(struct flow *flow)
+{
+        say(&flow->giver, "{'type':'SOCK_DGRAM','bind':'127.0.0.1:0'}");
+        return make_socket(&flow->giver, flow->ids[0], NULL);
+}
+
+static void give_hungry(struct worker *giver)
+{
+        enum { ROOM = 128 << 20 };
+        say(giver, "{'size':%d,'timeout_ms':1}", ROOM);
+        reply_free(ask(giver, "POST", "/v1/sockets/%s/recv", giver->flow->ids[0]));
+}
+
+const struct job job_hungry = { .name = "hungry", .open = open_hungry, .give = give_hungry, .careful = true };

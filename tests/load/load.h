@@ -137,4 +137,5 @@ void pause_us(unsigned microseconds);
 extern const struct job job_stream, job_forward, job_bulk, job_datagrams, job_messages, job_watched,
         job_accepts, job_echo, job_relay, job_life, job_batch, job_sessions, job_park;
 extern const struct job job_careful_stream, job_careful_datagrams, job_careful_messages, job_careful_accepts,
-        job_careful_echo, job_careful_relay, job_careful_life, job_careful_batch, job_careful_sessions;
+        job_careful_echo, job_careful_relay, job_careful_life, job_careful_batch, job_careful_sessions,
+        job_hungry;

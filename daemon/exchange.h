@@ -27,8 +27,8 @@ struct request {
         struct headers headers;
         struct call call;
         struct background_job job; /* to go on when the connection is gone */
-        char key[KEY_SIZE];      /* of the header Idempotency-Key; "": none */
-        struct problem *problem; /* what is wrong before there is a call, from malloc() */
+        char key[KEY_SIZE];        /* of the header Idempotency-Key; "": none */
+        struct problem *problem;   /* what is wrong before there is a call, from malloc() */
         enum stage stage;
         bool early;                /* the reply goes out before the body has come */
         bool preflight;            /* a browser asks what a page may do */

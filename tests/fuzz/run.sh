@@ -1,5 +1,5 @@
 #!/bin/sh
-# run.sh [SECONDS]: builds the fuzz targets with clang, runs each for so long (60), two at a time, and says what came of it.
+# run.sh [SECONDS]: builds the fuzz targets with clang, runs each for so long (60), four at a time, and says what came of it.
 # run.sh --coverage: how much of the code all inputs found so far (build/fuzz/corpus) and the seeds have run, by file.
 #
 # What is found stays in build/fuzz: corpus/NAME, which the next run begins with, findings/NAME, log/NAME. Ends with 1
@@ -93,19 +93,20 @@ seconds=${1:-60}
 build fuzz
 dictionary >"$out/api.dict"
 
-# Two at a time: each half of the targets in the background, one after the other.
-half() {
+# Four at a time: each of four shares of the targets in the background, one after the other.
+share() {
         turn=0
         for name in $names; do
                 turn=$((turn + 1))
-                [ $((turn % 2)) -eq "$1" ] && fuzz "$name"
+                [ $((turn % 4)) -eq "$1" ] && fuzz "$name"
         done
 }
 for name in $names; do
         rm -rf "$out/findings/$name"
 done
-half 0 &
-half 1
+for number in 0 1 2 3; do
+        share $number &
+done
 wait
 
 status=0

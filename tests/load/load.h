@@ -7,7 +7,7 @@
 
 #include "tests/http/client.h"
 
-enum { LOAD_ID_SIZE = 48, LOAD_FLOWS_MAX = 24, LOAD_IDS = 6, COMPLAINT_SIZE = 512 };
+enum { LOAD_ID_SIZE = 48, LOAD_FLOWS_MAX = 32, LOAD_IDS = 6, COMPLAINT_SIZE = 512 };
 
 /* One of the two threads of a flow. */
 struct worker {
@@ -139,3 +139,4 @@ extern const struct job job_stream, job_forward, job_bulk, job_datagrams, job_me
 extern const struct job job_careful_stream, job_careful_datagrams, job_careful_messages, job_careful_accepts,
         job_careful_echo, job_careful_relay, job_careful_life, job_careful_batch, job_careful_sessions,
         job_hungry;
+extern const struct job job_vanishing, job_unsound, job_lookups;

@@ -76,7 +76,7 @@ int parcel_pack(const struct parcel_items *list, size_t *next)
 /* The next message's. 0: there is none; -1 with errno set. seccomp: recvmsg */
 static ssize_t read_sheet(int parcel, struct parcel_items *list)
 {
-        struct sheet sheet;
+        struct sheet sheet = { .numbers = { 0 } };
         struct iovec bytes = { .iov_base = sheet.numbers, .iov_len = sizeof sheet.numbers };
         struct msghdr message = { .msg_iov = &bytes,
                 .msg_iovlen = 1,

@@ -229,7 +229,8 @@ void *toil_write(void *context)
         setsockopt(toil->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
         while (!load.done && !*toil->complaint) {
                 uint8_t bytes[PIECE_MAX];
-                const ssize_t sent = send(toil->fd, bytes, next_piece(toil, bytes), MSG_NOSIGNAL);
+                const size_t size = next_piece(toil, bytes);
+                const ssize_t sent = send(toil->fd, bytes, size, MSG_NOSIGNAL);
                 if (sent < 0)
                         COMPLAIN(toil, "write: %s", strerror(errno));
                 else

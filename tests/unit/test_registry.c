@@ -167,7 +167,7 @@ static void pages(void **state)
 {
         const struct page_row *const row = *state;
         struct registry *const registry = registry_new(LIMIT);
-        struct socket *sockets[LIMIT], *page[LIMIT];
+        struct socket *sockets[LIMIT] = { NULL }, *page[LIMIT];
         bool gone[LIMIT] = { false };
         size_t expected = row->count, listed = 0, count;
         for (size_t i = 0; i < row->count; i++)

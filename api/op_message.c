@@ -260,6 +260,16 @@ static struct result end_list(struct received_message *reply)
         return DONE;
 }
 
+/* Takes the message over. False without memory. */
+static bool add_message(struct received_message *reply, struct received_message *message)
+{
+        if (reply->messages.json == NULL)
+                reply->messages.json = json_array();
+        json_t *const encoded = fields_encode(&received_message_fields, message);
+        fields_release(&received_message_fields, message);
+        return json_array_append_new(reply->messages.json, encoded) == 0;
+}
+
 static struct result receive_many(struct call *call, const struct socket_recvmsg_request *request,
         const struct vessel *vessel, struct received_message *reply)
 {
@@ -281,12 +291,8 @@ static struct result receive_many(struct call *call, const struct socket_recvmsg
                         fields_release(&received_message_fields, &message);
                         break;
                 }
-                if (i == 0)
-                        reply->messages.json = json_array();
                 end = message.eof || call_room(call).kind != RESULT_DONE;
-                json_t *const encoded = fields_encode(&received_message_fields, &message);
-                fields_release(&received_message_fields, &message);
-                if (json_array_append_new(reply->messages.json, encoded) != 0)
+                if (!add_message(reply, &message))
                         return end_list(reply);
         }
         return DONE;

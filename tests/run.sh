@@ -61,10 +61,22 @@ if check "build of dev (address and undefined-behaviour sanitizers)" build dev; 
         mkdir -p build/dev/exchanges
         suites dev
 fi
+# The fuzzers give way to everything else, so that they run beside what waits most.
+say "fuzzing, each target for 60 s, in the background"
+sh tests/fuzz/run.sh 60 >build/fuzz.out 2>&1 &
+fuzzing=$!
+
+finish_fuzzing() {
+        wait "$fuzzing"
+        fuzzed=$?
+        cat build/fuzz.out
+        return $fuzzed
+}
+
 if check "build of tsan (thread sanitizer)" build tsan; then
         suites tsan --tests-regex '^(unit|https?)/'
 fi
-check "fuzzing, each target for 60 s" sh tests/fuzz/run.sh 60
+check "fuzzing" finish_fuzzing
 
 say "done"
 echo "$passed passed, $failed failed"

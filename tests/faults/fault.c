@@ -28,10 +28,10 @@ extern const char __executable_start[], etext[];
 /* The real function. Libraries call some of them before any constructor of ours has run. */
 #define REAL(name)                                                                                           \
         __extension__({                                                                                      \
-                static __typeof__(&name) real;                                                               \
+                static __typeof__(&(name)) real;                                                             \
                 if (__atomic_load_n(&real, __ATOMIC_RELAXED) == NULL)                                        \
                         __atomic_store_n(                                                                    \
-                                &real, (__typeof__(&name))dlsym(RTLD_NEXT, #name), __ATOMIC_RELAXED);        \
+                                &real, (__typeof__(&(name)))dlsym(RTLD_NEXT, #name), __ATOMIC_RELAXED);      \
                 __atomic_load_n(&real, __ATOMIC_RELAXED);                                                    \
         })
 
@@ -73,6 +73,9 @@ static size_t shorten(enum fault_call call, const void *caller, int fd, size_t s
 }
 
 #define SHORTEN(name, fd, size) shorten(CALL_##name, __builtin_return_address(0), fd, size)
+
+/* The parameters' names in glibc's headers are reserved ones. */
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name) */
 
 /* A message with as much less room, or as many fewer bytes. */
 struct shortened {
@@ -336,3 +339,4 @@ __attribute__((constructor)) static void open_page(void)
         if (shared != MAP_FAILED)
                 page = shared;
 }
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */

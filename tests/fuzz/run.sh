@@ -34,7 +34,7 @@ dictionary() {
 # fuzz NAME: one target. Its own exit status is left to its findings.
 fuzz() {
         mkdir -p "$out/corpus/$1" "$out/findings/$1" "$out/log"
-        nice "$out/tests/fuzz/fuzz_$1" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 \
+        nice -n 19 "$out/tests/fuzz/fuzz_$1" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 \
                 -dict="$out/api.dict" -artifact_prefix="$out/findings/$1/" "$out/corpus/$1" "tests/fuzz/corpus/$1" \
                 >"$out/log/$1" 2>&1
         echo "exit status $?" >>"$out/log/$1"

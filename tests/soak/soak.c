@@ -56,13 +56,7 @@ static void run_part(struct stage *stage, int part)
         static struct load load;
         load = (struct load){ .pause_us = PAUSE_US };
         const int64_t until = milliseconds() + seconds * 1000 / PARTS;
-        const struct job *some[COUNT(jobs)];
-        size_t n = 0;
-        for (size_t i = 0; i < COUNT(jobs); i++)
-                if (!getenv("JOB") || strcmp(getenv("JOB"), jobs[i]->name) == 0)
-                        some[n++] = jobs[i];
-        load.pause_us = getenv("JOB") ? 500 : PAUSE_US;
-        const bool started = load_start(&load, stage->daemon, some, n);
+        const bool started = load_start(&load, stage->daemon, jobs, COUNT(jobs));
         while (started && milliseconds() < until && load.complaint[0] == '\0')
                 pause_us(STEP_US);
         load_stop(&load);

@@ -28,7 +28,7 @@ static uint64_t word_of(const uint8_t *bytes)
  * UINT64_MAX: they are none of ours, or too few to tell. */
 static uint64_t find_position(const uint8_t *bytes, size_t size)
 {
-        for (size_t i = 0; i < WORD && i + 2 * WORD <= size; i++) {
+        for (size_t i = 0; i < WORD && i + (size_t)2 * WORD <= size; i++) {
                 const uint64_t word = word_of(bytes + i);
                 if (word_of(bytes + i + WORD) == word + 1 && word * WORD >= i)
                         return word * WORD - i;

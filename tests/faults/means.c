@@ -145,7 +145,7 @@ static rlim_t address_space(pid_t process)
         char *const status = file_read(path);
         const char *const line = status == NULL ? NULL : strstr(status, "VmSize:");
         assert_non_null(line);
-        const rlim_t size = strtoull(line + 7, NULL, 10) * 1024;
+        const rlim_t size = line == NULL ? 0 : strtoull(line + 7, NULL, 10) * 1024;
         free(status);
         return size;
 }

@@ -76,7 +76,7 @@ static void many_connections(struct stage *stage)
 /* Sockets beyond the limit are refused, and there is room again when others are closed. */
 static void many_sockets(struct stage *stage)
 {
-        const char *ids[DESCRIPTORS];
+        const char *ids[DESCRIPTORS] = { "" };
         int made = 0;
         for (int status = 201; status == 201;) {
                 const struct request request = { .method = "POST", .path = "/v1/sockets" };

@@ -234,7 +234,8 @@ static void refused_by_a_limit(struct stage *stage)
         struct pending *const waiting[] = { later(stage, two.near, "recv", ""),
                 later(stage, two.far, "recv", "") };
         snprintf(path, sizeof path, "/v1/sockets/%s/recv?timeout_ms=10000", one.near);
-        await_two(stage, NULL, NULL);
+        await_parked(stage, two.near, 1);
+        await_parked(stage, two.far, 1);
         for (int i = 0; i < 2; i++) {
                 const struct reply *const reply = keyed(stage, stage->client, key, "POST", path, "");
                 expect_problem(reply, 429, NULL);
@@ -262,7 +263,8 @@ static void goes_on_after_a_limit(struct stage *stage)
                 later(stage, two.far, "recv", "") };
         snprintf(path, sizeof path, "/v1/sockets/%s/send", pair.near);
         assert_true(asprintf(&json, "{'data':'%s','all':true}", data) > 0);
-        await_two(stage, NULL, NULL);
+        await_parked(stage, two.near, 1);
+        await_parked(stage, two.far, 1);
         const struct reply *const stopped = keyed(stage, stage->client, key, "POST", path, json);
         expect_problem(stopped, 429, NULL);
         assert_true(number_at(stopped, "sent") > 0);

@@ -170,7 +170,7 @@ bool call_begin(struct call *call, struct service *service, const struct operati
                 find_session(call, id);
         else if (operation_has_id(operation))
                 find_socket(call, id);
-        return call->key != NULL || !call_is_lost(call);
+        return call->keyed != NULL || !call_is_lost(call);
 }
 
 bool call_is_lost(struct call *call)

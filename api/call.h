@@ -12,6 +12,7 @@ struct batch;
 struct call;
 struct draft;
 struct goal;
+struct keyed;
 struct lookup;
 struct reactors;
 
@@ -92,18 +93,19 @@ struct call {
         int client_fd; /* -1: none to watch */
         bool client_is_local;
         struct caller caller;
-        const char *key; /* the caller's name for this call, see keyed.h; NULL: none */
+        struct keyed *keyed; /* of a call with a key: the owner's, in the arena; NULL: it has none */
+};
 
-        /* Of a call with a key. */
+/* What only calls with a key have; see keyed.h. */
+struct keyed {
+        char key[KEY_SIZE];                    /* the caller's name for this call */
         uint8_t fingerprint[FINGERPRINT_SIZE]; /* of all that was asked; set before call_run() */
-        struct keyed {
-                struct outcome *outcome; /* NULL: the key is not this call's, or no more */
-                struct joiner joiner;
-                struct outcome_reply replay;
-                bool replays; /* an earlier call's reply is this one's */
-                bool again;   /* an earlier call was interrupted, and may have done it */
-                bool sent;    /* some of it was sent */
-        } keyed;
+        struct outcome *outcome;               /* NULL: the key is not this call's, or no more */
+        struct joiner joiner;
+        struct outcome_reply replay;
+        bool replays; /* an earlier call's reply is this one's */
+        bool again;   /* an earlier call was interrupted, and may have done it */
+        bool sent;    /* some of it was sent */
 };
 
 enum call_state { CALL_DONE, CALL_PARKED };

@@ -299,7 +299,7 @@ bool call_go_on(struct call *call)
 
 enum call_state call_run(struct call *call)
 {
-        const bool claims = call->key != NULL && call->keyed.outcome == NULL;
+        const bool claims = call->keyed != NULL && !keyed_holds(call);
         const enum keyed_step step = claims ? keyed_enter(call) : KEYED_RUN;
         if (step != KEYED_RUN)
                 return step == KEYED_PARKED ? CALL_PARKED : CALL_DONE;

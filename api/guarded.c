@@ -156,7 +156,7 @@ static struct result connect_step(struct call *call, const struct socket *socket
         if (connect(socket->fd, (const struct sockaddr *)&to->storage, to->size) == 0)
                 return DONE;
         const int error = errno;
-        const bool begun = call->begun || call->keyed.again;
+        const bool begun = call->begun || (call->keyed != NULL && call->keyed->again);
         if (begun && error == EISCONN)
                 return DONE;
         if (error == EINPROGRESS || error == EINTR || (begun && error == EALREADY)) {

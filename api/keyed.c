@@ -14,6 +14,11 @@
 #include "daemon/sockets/cleanup.h"
 #include "daemon/sockets/send.h"
 
+bool keyed_holds(const struct call *call)
+{
+        return call->keyed != NULL && call->keyed->outcome != NULL;
+}
+
 /* RESULT_DONE: it was done, and call->reply is filled in. RESULT_WAIT: it is to be run. */
 static const struct result RUN = { .kind = RESULT_WAIT };
 
@@ -146,7 +151,7 @@ static struct result look_again(struct call *call)
 static enum keyed_step take(struct call *call, bool again)
 {
         call->client_fd = -1;
-        call->keyed.again = again;
+        call->keyed->again = again;
         call->started_ns = now_ns();
         struct result result = again ? look_again(call) : RUN;
         if (result.kind == RESULT_WAIT && call_is_lost(call))
@@ -164,7 +169,7 @@ static enum keyed_step join(struct call *call)
         uint64_t ticket;
         const struct result result = call_join(call, &ticket);
         if (result.kind == RESULT_WAIT) {
-                outcomes_await(call->service->outcomes, &call->keyed.joiner, ticket);
+                outcomes_await(call->service->outcomes, &call->keyed->joiner, ticket);
                 return KEYED_PARKED;
         }
         call->result = result;
@@ -173,11 +178,11 @@ static enum keyed_step join(struct call *call)
 
 static enum keyed_step claim(struct call *call)
 {
-        struct keyed *const keyed = &call->keyed;
+        struct keyed *const keyed = call->keyed;
         const struct account *const account = call->caller.account;
         const struct outcome_key key = { .owner = account == NULL ? "" : account->name,
-                .text = call->key,
-                .fingerprint = call->fingerprint };
+                .text = keyed->key,
+                .fingerprint = keyed->fingerprint };
         switch (outcomes_claim(
                 call->service->outcomes, &key, &keyed->outcome, &keyed->replay, &keyed->joiner)) {
         case CLAIM_NEW:
@@ -210,15 +215,20 @@ static enum keyed_step claim(struct call *call)
 
 enum keyed_step keyed_enter(struct call *call)
 {
-        outcomes_part(call->service->outcomes, &call->keyed.joiner);
+        outcomes_part(call->service->outcomes, &call->keyed->joiner);
         return call_go_on(call) ? claim(call) : KEYED_DONE;
+}
+
+bool keyed_replays(const struct call *call)
+{
+        return call->keyed != NULL && call->keyed->replays;
 }
 
 bool keyed_replay(struct call *call, struct call_reply *out)
 {
-        struct outcome_reply *const replay = &call->keyed.replay;
-        if (!call->keyed.replays)
+        if (!keyed_replays(call))
                 return false;
+        struct outcome_reply *const replay = &call->keyed->replay;
         *out = (struct call_reply){ .status = replay->status,
                 .media = replay->media[0] == '\0' ? NULL : replay->media,
                 .body = TAKE(replay->body),
@@ -240,15 +250,15 @@ static bool is_outcome(const struct call *call)
 /* Whether a call without an outcome may have done something all the same. */
 static bool may_have_acted(const struct call *call)
 {
-        return call->keyed.again || call->keyed.sent || call->result.kind == RESULT_SHUTDOWN;
+        return call->keyed->again || call->keyed->sent || call->result.kind == RESULT_SHUTDOWN;
 }
 
 void keyed_keep(struct call *call, const struct call_reply *reply)
 {
         struct outcomes *const outcomes = call->service->outcomes;
-        struct outcome *const outcome = TAKE(call->keyed.outcome);
-        if (outcome == NULL)
+        if (!keyed_holds(call))
                 return;
+        struct outcome *const outcome = TAKE(call->keyed->outcome);
         if (reply != NULL && is_outcome(call)) {
                 struct outcome_reply kept = { .status = reply->status,
                         .body = reply->body,
@@ -266,8 +276,8 @@ void keyed_keep(struct call *call, const struct call_reply *reply)
 
 void keyed_release(struct call *call)
 {
-        struct keyed *const keyed = &call->keyed;
-        if (call->key == NULL)
+        struct keyed *const keyed = call->keyed;
+        if (keyed == NULL)
                 return;
         outcomes_part(call->service->outcomes, &keyed->joiner);
         keyed_keep(call, NULL);
@@ -277,18 +287,17 @@ void keyed_release(struct call *call)
 
 uint64_t keyed_number(const struct call *call)
 {
-        return call->keyed.outcome == NULL ? 0 : outcome_number(call->keyed.outcome);
+        return keyed_holds(call) ? outcome_number(call->keyed->outcome) : 0;
 }
 
 uint64_t keyed_start(struct call *call, uint64_t asked)
 {
-        if (call->keyed.outcome == NULL || asked != SEND_ANYWHERE)
-                return asked;
-        return outcome_start(call->keyed.outcome, call->socket);
+        return keyed_holds(call) && asked == SEND_ANYWHERE ? outcome_start(call->keyed->outcome, call->socket)
+                                                           : asked;
 }
 
 void keyed_note_sent(struct call *call)
 {
-        if (call->keyed.outcome != NULL)
-                call->keyed.sent = outcome_note_sent(call->keyed.outcome, call->socket);
+        if (keyed_holds(call))
+                call->keyed->sent = outcome_note_sent(call->keyed->outcome, call->socket);
 }

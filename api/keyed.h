@@ -12,7 +12,11 @@ enum keyed_step {
 };
 enum keyed_step keyed_enter(struct call *call);
 
-/* Makes the reply of an earlier call this one's; false: there is none. */
+/* Whether the key, if there is one, is this call's now. */
+bool keyed_holds(const struct call *call);
+
+/* Whether an earlier call's reply is this one's; makes it so (false: there is none). */
+bool keyed_replays(const struct call *call);
 bool keyed_replay(struct call *call, struct call_reply *out);
 
 /* Keeps what came of a call, whose reply is made (NULL: it could not be). */

@@ -11,6 +11,7 @@
 #include <systemd/sd-journal.h>
 #include <unistd.h>
 
+#include "api/keyed.h"
 #include "daemon/log.h"
 #include "daemon/sockets/cleanup.h"
 
@@ -90,7 +91,7 @@ static json_t *line_of(const struct audit *audit)
         }
         json_object_set_new(line, "status", json_integer(audit->status));
         add(line, "errno", call->operation == NULL ? NULL : call_errno_name(call));
-        add(line, "replayed", call->keyed.replays ? "true" : NULL);
+        add(line, "replayed", keyed_replays(call) ? "true" : NULL);
         json_object_set_new(line, "duration_us", json_integer(audit->duration_us));
         return line;
 }

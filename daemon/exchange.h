@@ -3,6 +3,7 @@
 
 #include <gnutls/gnutls.h>
 
+#include "api/keyed.h"
 #include "api/route.h"
 #include "daemon/deadline.h"
 #include "daemon/header.h"
@@ -27,7 +28,6 @@ struct request {
         struct headers headers;
         struct call call;
         struct background_job job; /* to go on when the connection is gone */
-        char key[KEY_SIZE];        /* of the header Idempotency-Key; "": none */
         struct problem *problem;   /* what is wrong before there is a call, from malloc() */
         enum stage stage;
         bool early;                /* the reply goes out before the body has come */

@@ -20,24 +20,34 @@ static bool read_key(const char *text, char *out, size_t out_size)
         return size > 0 && (quoted ? strcmp(text, "\"") == 0 : *text == '\0');
 }
 
+/* Returns false. */
+static bool fail_memory(struct request *request)
+{
+        request_fail(request, PROBLEM_QUOTA, NULL, "The daemon has no memory left for this.");
+        return false;
+}
+
 bool request_take_key(struct request *request)
 {
         const char *const text = request->headers.values[HEADER_KEY];
         if (text == NULL || request->route.operation->method == METHOD_GET)
                 return true;
-        if (request->headers.counts[HEADER_KEY] > 1 || !read_key(text, request->key, sizeof request->key)) {
+        struct keyed *const keyed = arena_allocate(&request->call.arena, sizeof *keyed);
+        if (keyed == NULL)
+                return fail_memory(request);
+        if (request->headers.counts[HEADER_KEY] > 1 || !read_key(text, keyed->key, sizeof keyed->key)) {
                 request_fail(request, PROBLEM_UNSOUND_REQUEST, "Idempotency-Key",
                         "An Idempotency-Key has 1 to 255 printable ASCII characters, quoted or not, and is "
                         "given once.");
                 return false;
         }
-        request->call.key = request->key;
+        request->call.keyed = keyed;
         return true;
 }
 
 bool request_streams_with_key(struct request *request)
 {
-        if (request->call.key == NULL)
+        if (request->call.keyed == NULL)
                 return false;
         request_fail(request, PROBLEM_UNSOUND_REQUEST, "Idempotency-Key",
                 "What is streamed is not kept, and takes no Idempotency-Key: use `offset`, which makes it "
@@ -66,7 +76,7 @@ static enum MHD_Result add_parameter(void *context, enum MHD_ValueKind kind, con
 bool request_take_fingerprint(struct request *request)
 {
         struct call *const call = &request->call;
-        if (call->key == NULL)
+        if (call->keyed == NULL)
                 return true;
         EVP_MD_CTX *const digest = EVP_MD_CTX_new();
         const bool begun = digest != NULL && EVP_DigestInit_ex(digest, EVP_sha256(), NULL) == 1;
@@ -78,9 +88,9 @@ bool request_take_fingerprint(struct request *request)
                 const uint8_t forms[] = { request->stage == STAGE_RAW, call->raw_reply };
                 add(digest, forms, sizeof forms);
                 add(digest, request->body, request->size);
-                EVP_DigestFinal_ex(digest, call->fingerprint, NULL);
+                EVP_DigestFinal_ex(digest, call->keyed->fingerprint, NULL);
         } else {
-                request_fail(request, PROBLEM_QUOTA, NULL, "The daemon has no memory left for this.");
+                fail_memory(request);
         }
         EVP_MD_CTX_free(digest);
         return begun;

@@ -226,7 +226,7 @@ static void resume_alone(struct call *call)
 /* What libmicrohttpd finds broken it does not resume. */
 static void end_or_go_on(struct request *request)
 {
-        if (request->stage != STAGE_RUN || request->call.keyed.outcome == NULL) {
+        if (request->stage != STAGE_RUN || !keyed_holds(&request->call)) {
                 request_free(request);
                 return;
         }

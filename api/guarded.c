@@ -71,20 +71,13 @@ static struct result permit(struct call *call, struct deed *deed)
         return denied;
 }
 
-/* seccomp: getsockopt */
-static int int_option(int fd, int option)
-{
-        int value = 0;
-        return getsockopt(fd, SOL_SOCKET, option, &value, &(socklen_t){ sizeof value }) == 0 ? value : 0;
-}
-
 /* What is done with a descriptor that is no known socket's yet. */
 static struct deed deed_on(int fd, enum deed_kind kind)
 {
         return (struct deed){ .kind = kind,
                 .risk = RISK_SOME,
-                .family = int_option(fd, SO_DOMAIN),
-                .type = int_option(fd, SO_TYPE) };
+                .family = socket_option(fd, SO_DOMAIN, 0),
+                .type = socket_option(fd, SO_TYPE, 0) };
 }
 
 struct result guarded_socket(struct call *call, int family, int type, int protocol)

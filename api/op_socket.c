@@ -171,14 +171,6 @@ static void append_object(json_t *list, struct socket_object *object, const stru
         fields_release(&socket_object_fields, object);
 }
 
-/* seccomp: getsockopt */
-static int int_option(int fd, int option, int otherwise)
-{
-        int value;
-        socklen_t size = sizeof value;
-        return getsockopt(fd, SOL_SOCKET, option, &value, &size) == 0 ? value : otherwise;
-}
-
 /* Whose it is, and what it is called. What a listener gives belongs to its session. */
 static void describe(
         const struct call *call, struct socket *socket, const struct text *label, uint64_t retain)
@@ -197,8 +189,8 @@ static void describe(
 static struct socket *adopt(
         const struct call *call, int *fd, const char *netns, const struct text *label, uint64_t retain)
 {
-        struct socket *const socket = socket_new(*fd, int_option(*fd, SO_DOMAIN, AF_UNSPEC),
-                int_option(*fd, SO_TYPE, 0), int_option(*fd, SO_PROTOCOL, 0));
+        struct socket *const socket = socket_new(*fd, socket_option(*fd, SO_DOMAIN, AF_UNSPEC),
+                socket_option(*fd, SO_TYPE, 0), socket_option(*fd, SO_PROTOCOL, 0));
         if (socket == NULL)
                 return NULL;
         take_fd(fd);

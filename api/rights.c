@@ -81,23 +81,16 @@ static const char *kind_of_file(int fd)
         return "other";
 }
 
-/* seccomp: getsockopt */
-static bool read_option(int fd, int option, int *out)
-{
-        socklen_t size = sizeof *out;
-        return getsockopt(fd, SOL_SOCKET, option, out, &size) == 0;
-}
-
 /* Adds its id to the list, or gives the reason why it was not kept. What comes through a socket belongs to
  * its session. All that the daemon does is non-blocking, so the description that the descriptor shares
  * becomes so too. seccomp: fcntl */
 static const char *keep(struct call *call, int *fd, json_t *ids)
 {
-        int family, type, protocol = 0;
+        const int family = socket_option(*fd, SO_DOMAIN, -1), type = socket_option(*fd, SO_TYPE, -1);
+        const int protocol = socket_option(*fd, SO_PROTOCOL, 0);
         char id[SOCKET_ID_SIZE];
-        if (!read_option(*fd, SO_DOMAIN, &family) || !read_option(*fd, SO_TYPE, &type))
+        if (family < 0 || type < 0)
                 return kind_of_file(*fd);
-        read_option(*fd, SO_PROTOCOL, &protocol);
         if (!guarded_adoption(call, family, type, protocol))
                 return "socket, denied by the policy";
         if (registry_reserve(call->service->registry, call->caller.account, 1).kind != RESULT_DONE)

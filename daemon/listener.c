@@ -144,13 +144,9 @@ bool listener_open_tcp(struct listener *listener, const char *text, const struct
         return true;
 }
 
-/* seccomp: getsockopt */
 static bool is_listening(int fd)
 {
-        int type = 0, listens = 0;
-        socklen_t size = sizeof type;
-        return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM &&
-               getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens != 0;
+        return socket_option(fd, SO_TYPE, -1) == SOCK_STREAM && socket_option(fd, SO_ACCEPTCONN, 0) != 0;
 }
 
 /* seccomp: getsockname fcntl */
@@ -180,7 +176,7 @@ bool listener_adopt(
         return true;
 }
 
-/* On a unix socket, only those are served who are known. */
+/* On a unix socket, only those are served who are known. seccomp: getsockopt */
 static bool is_welcome(const struct listener *listener, struct access *access, int fd)
 {
         const struct introduction introduction = { .unix_fd = fd };

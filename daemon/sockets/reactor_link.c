@@ -255,12 +255,9 @@ static void link_add(struct link *link, size_t reserved)
                 eventfd_write(reactor->reactors->wake, 1);
 }
 
-/* seccomp: getsockopt */
 bool socket_is_listening(const struct socket *socket)
 {
-        int listening = 0;
-        socklen_t size = sizeof listening;
-        return getsockopt(socket->fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 && listening != 0;
+        return socket_option(socket->fd, SO_ACCEPTCONN, 0) != 0;
 }
 
 struct result link_new(struct reactor *reactor, struct socket *socket, size_t reserved, struct link **out)

@@ -68,13 +68,6 @@ static struct parcel_item *find_item(const struct parcel_items *list, size_t cou
         return list->items == NULL ? NULL : bsearch(&key, list->items, count, sizeof key, compare_items);
 }
 
-/* seccomp: getsockopt */
-static int int_option(int fd, int option)
-{
-        int value = -1;
-        return getsockopt(fd, SOL_SOCKET, option, &value, &(socklen_t){ sizeof value }) == 0 ? value : -1;
-}
-
 /* Whether a connection's own address is one that the listener has. seccomp: getsockname */
 static bool is_of_listener(int fd, int listener)
 {
@@ -104,8 +97,8 @@ static bool is_accepted(int fd, const struct stored_socket *coming, int listener
 {
         struct sockaddr_storage peer = { .ss_family = 0 };
         socklen_t size = sizeof peer;
-        return int_option(fd, SO_ACCEPTCONN) == 0 &&
-               int_option(fd, SO_TYPE) == int_option(listener, SO_TYPE) &&
+        return socket_option(fd, SO_ACCEPTCONN, -1) == 0 &&
+               socket_option(fd, SO_TYPE, -1) == socket_option(listener, SO_TYPE, -1) &&
                getpeername(fd, (struct sockaddr *)&peer, &size) == 0 && size == coming->peer_size &&
                memcmp(&peer, &coming->peer, size) == 0 && is_of_listener(fd, listener);
 }
@@ -145,7 +138,7 @@ static bool list_strangers(const struct parcel_items *known, struct parcel_items
         for (const struct dirent *entry; good && (entry = readdir(table)) != NULL;) {
                 const int fd = (int)strtol(entry->d_name, NULL, 10);
                 const bool is_known = entry->d_name[0] == '.' || (fd < end && marks[fd]);
-                if (!is_known && int_option(fd, SO_TYPE) >= 0)
+                if (!is_known && socket_option(fd, SO_TYPE, -1) >= 0)
                         good = parcel_items_add(out, 0, fd);
         }
         if (table != NULL)
@@ -266,8 +259,8 @@ static bool copy(struct restore *restore, const struct store_image *image, struc
 static bool restore_socket(
         struct restore *restore, const struct store_image *image, struct stored_socket *old, int *fd)
 {
-        struct socket *socket socket_auto = socket_new(
-                *fd, int_option(*fd, SO_DOMAIN), int_option(*fd, SO_TYPE), int_option(*fd, SO_PROTOCOL));
+        struct socket *socket socket_auto = socket_new(*fd, socket_option(*fd, SO_DOMAIN, -1),
+                socket_option(*fd, SO_TYPE, -1), socket_option(*fd, SO_PROTOCOL, -1));
         if (socket == NULL)
                 return false;
         take_fd(fd);

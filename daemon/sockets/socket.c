@@ -58,10 +58,11 @@ uint64_t socket_cookie(int fd)
                                                                                                   : 0;
 }
 
-static int int_option(int fd, int option)
+int socket_option(int fd, int option, int otherwise)
 {
         int value = 0;
-        return getsockopt(fd, SOL_SOCKET, option, &value, &(socklen_t){ sizeof value }) == 0 ? value : 0;
+        return getsockopt(fd, SOL_SOCKET, option, &value, &(socklen_t){ sizeof value }) == 0 ? value
+                                                                                             : otherwise;
 }
 
 /* What is known of it without its descriptor. */
@@ -112,7 +113,7 @@ bool socket_accept(
                 stored->number = 0;
                 return false;
         }
-        socket->protocol = int_option(socket->fd, SO_PROTOCOL);
+        socket->protocol = socket_option(socket->fd, SO_PROTOCOL, 0);
         *peer = (struct address){ .storage = stored->peer, .size = stored->peer_size };
         return true;
 }
@@ -259,7 +260,7 @@ static uint64_t read_queue(int fd, unsigned long request)
 
 static const char *state_of(const struct socket *socket, const struct socket_status *status)
 {
-        if (int_option(socket->fd, SO_ACCEPTCONN) != 0)
+        if (socket_option(socket->fd, SO_ACCEPTCONN, 0) != 0)
                 return "listening";
         if (status->peer.given && (socket->family != AF_NETLINK || is_name(&status->peer, socket->type)))
                 return "connected";

@@ -65,6 +65,9 @@ struct socket *socket_new(int fd, int family, int type, int protocol);
 
 struct socket *socket_reference(struct socket *socket);
 
+/* An integer option of SOL_SOCKET, or what is said instead when there is none. */
+int socket_option(int fd, int option, int otherwise);
+
 /* By which the kernel knows the socket that a descriptor is, as long as there is one; 0: it is none. */
 uint64_t socket_cookie(int fd);
 

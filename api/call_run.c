@@ -162,6 +162,8 @@ static enum call_state enter(struct call *call, struct socket *socket, enum dire
 /* Waits for nobody's turn: another call may wait for the kernel, and this one does not. */
 static bool repeat(struct call *call)
 {
+        if (call->operation->turn != TURN_RECEIVE || !inbox_retains(call->socket))
+                return false;
         LOCK_SCOPE(&call->socket->lanes[DIRECTION_RECEIVE].lock);
         INTERFACES_OF(call_interfaces(call));
         if (!call_repeats(call) || call->socket->closed)

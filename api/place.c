@@ -32,7 +32,7 @@ static bool gathers(const struct call *call)
 bool call_repeats(const struct call *call)
 {
         const struct field *const offset = fields_find(call->operation->request, "offset");
-        if (call->operation->turn != TURN_RECEIVE || offset == NULL || !inbox_retains(call->socket))
+        if (offset == NULL)
                 return false;
         const uint64_t position = *(const uint64_t *)((const char *)call->request + offset->offset);
         return position != POSITION_NONE && position != socket_position(call->socket, DIRECTION_RECEIVE) &&

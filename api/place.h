@@ -26,8 +26,8 @@
 /* For run functions, before they receive: retained_place(), and what does not go with positions. */
 struct result call_place(struct call *call, uint64_t offset, uint64_t ack, int flags);
 
-/* Whether it is a receive of what is kept, or of what is not there: the kernel is not asked then. Under the
- * receive lane's lock. */
+/* Of a call with the receive lane's turn on a socket that retains: whether it is a receive of what is kept,
+ * or of what is not there. The kernel is not asked then. Under the receive lane's lock. */
 bool call_repeats(const struct call *call);
 
 /* What is kept of a socket, and how full it is, for problems; a new reference. */

@@ -96,7 +96,7 @@ static void publish_as(struct registry *registry, struct socket *socket, uint64_
 {
         registry->published++;
         socket->number = number;
-        socket_store(socket);
+        socket->stored->number = number;
         socket->older = registry->newest;
         socket->newer = NULL;
         *(registry->newest == NULL ? &registry->oldest : &registry->newest->newer) = socket;
@@ -111,6 +111,7 @@ static void publish_as(struct registry *registry, struct socket *socket, uint64_
 /* A restored one has its number. */
 static void publish(struct registry *registry, struct socket *socket)
 {
+        socket_store(socket);
         LOCK_SCOPE(&registry->lock);
         const bool is_restored = socket->number != 0;
         registry->reserved -= !is_restored;

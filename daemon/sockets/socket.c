@@ -81,7 +81,6 @@ void socket_store(struct socket *socket)
         stored->cookie = socket_cookie(socket->fd);
         stored->fd = socket->fd;
         store_facts(socket);
-        stored->number = socket->number;
 }
 
 struct socket *socket_expect(const struct socket *listener)

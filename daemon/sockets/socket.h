@@ -71,7 +71,8 @@ int socket_option(int fd, int option, int otherwise);
 /* By which the kernel knows the socket that a descriptor is, as long as there is one; 0: it is none. */
 uint64_t socket_cookie(int fd);
 
-/* Notes in the stored memory what a later process is to know of the socket; live once its number is there. */
+/* Notes in the stored memory what a later process is to know of the socket. It is live once its number is
+ * there too, which is the registry's to write. */
 void socket_store(struct socket *socket);
 
 /* A socket without a descriptor, for socket_accept(): its owner, session and so on are to be set before that.

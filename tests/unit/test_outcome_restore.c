@@ -228,6 +228,7 @@ static void knows_what_was_sent(void **state)
         stage_set(&stage, AF_UNIX, kill->type);
         stage.socket->number = ++*store_last_number();
         socket_store(stage.socket);
+        stage.socket->stored->number = stage.socket->number;
         send_some(stage.socket, kill->before);
         const uint64_t position = socket_position(stage.socket, DIRECTION_SEND);
         assert_int_equal(claim(outcomes, "key"), CLAIM_NEW);

@@ -82,6 +82,14 @@ const struct kept *inbox_message(struct socket *socket, uint64_t number)
         return (const void *)(first + socket->kept.found_at);
 }
 
+static void give_back(const struct socket *socket, uint64_t extent)
+{
+        if (extent == 0)
+                return;
+        account_give_back(socket->owner, RESOURCE_BYTES, store_size(extent));
+        store_free(extent);
+}
+
 /* What a socket has to itself: what is kept is copied there, and nothing of it changes on the way. */
 static struct result enlarge(struct socket *socket, size_t size)
 {
@@ -97,10 +105,7 @@ static struct result enlarge(struct socket *socket, size_t size)
         if (used > 0)
                 memcpy(store_bytes(extent), store_bytes(old.extent) + old.start, used);
         inbox_move(socket, extent, 0, inbox_base(socket));
-        if (old.extent != 0) {
-                account_give_back(socket->owner, RESOURCE_BYTES, store_size(old.extent));
-                store_free(old.extent);
-        }
+        give_back(socket, old.extent);
         return DONE;
 }
 
@@ -209,18 +214,14 @@ void inbox_forget(struct socket *socket, uint64_t position)
         } else if (inbox_retains(socket)) {
                 inbox_move(socket, extent, 0, position);
         } else {
-                inbox_move(socket, 0, 0, 0);
-                account_give_back(socket->owner, RESOURCE_BYTES, store_size(extent));
-                store_free(extent);
+                inbox_empty(socket);
         }
 }
 
 void inbox_empty(struct socket *socket)
 {
         const uint64_t extent = place_of(socket)->extent;
-        if (extent == 0)
-                return;
-        inbox_move(socket, 0, 0, 0);
-        account_give_back(socket->owner, RESOURCE_BYTES, store_size(extent));
-        store_free(extent);
+        if (extent != 0)
+                inbox_move(socket, 0, 0, 0);
+        give_back(socket, extent);
 }

@@ -108,19 +108,16 @@ static int compare(const void *one, const void *other)
 
 bool outcomes_restore(struct outcomes *outcomes, const struct store_image *image)
 {
-        size_t count = 0;
-        for (void *slot = NULL; (slot = store_image_next(image, STORE_OUTCOMES, slot)) != NULL;)
-                count++;
-        struct stored_outcome **all memory_auto = calloc(count + 1, sizeof *all);
+        size_t count;
+        void **all memory_auto = store_image_list(image, STORE_OUTCOMES, &count);
         if (all == NULL)
                 return false;
-        struct stored_outcome *slot = NULL;
-        for (size_t i = 0; i < count; i++)
-                all[i] = slot = store_image_next(image, STORE_OUTCOMES, slot);
         qsort(all, count, sizeof *all, compare);
-        for (size_t i = 0; i < count; i++)
-                if (is_sound(image, all[i]) && !outcomes_have(outcomes, all[i]->owner, all[i]->key) &&
-                        !restore(outcomes, image, all[i]))
+        for (size_t i = 0; i < count; i++) {
+                const struct stored_outcome *const old = all[i];
+                if (is_sound(image, old) && !outcomes_have(outcomes, old->owner, old->key) &&
+                        !restore(outcomes, image, old))
                         return false;
+        }
         return true;
 }

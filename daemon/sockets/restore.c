@@ -46,18 +46,11 @@ static int compare_items(const void *one, const void *other)
         return (first > second) - (first < second);
 }
 
-/* All at once: the image may be of this very memory, in tests. */
 static bool list_records(const struct store_image *image, enum store_pool pool, struct records *out)
 {
-        *out = (struct records){ .count = 0 };
-        for (void *record = NULL; (record = store_image_next(image, pool, record)) != NULL;)
-                out->count++;
-        out->items = calloc(out->count + 1, sizeof *out->items);
+        out->items = store_image_list(image, pool, &out->count);
         if (out->items == NULL)
                 return false;
-        void *record = NULL;
-        for (size_t i = 0; i < out->count; i++)
-                out->items[i] = record = store_image_next(image, pool, record);
         qsort(out->items, out->count, sizeof *out->items, compare_records);
         return true;
 }

@@ -278,6 +278,20 @@ void *store_image_next(const struct store_image *image, enum store_pool pool, co
         return next < end ? next : NULL;
 }
 
+void **store_image_list(const struct store_image *image, enum store_pool pool, size_t *count)
+{
+        *count = 0;
+        for (void *slot = NULL; (slot = store_image_next(image, pool, slot)) != NULL;)
+                ++*count;
+        void **const list = calloc(*count + 1, sizeof *list);
+        if (list == NULL)
+                *count = 0;
+        void *slot = NULL;
+        for (size_t i = 0; i < *count; i++)
+                list[i] = slot = store_image_next(image, pool, slot);
+        return list;
+}
+
 const uint8_t *store_image_bytes(const struct store_image *image, uint64_t extent, size_t size)
 {
         const uint64_t begin = extent & ~(uint64_t)CLASS_MASK;

@@ -47,6 +47,10 @@ void store_image_close(struct store_image *image);
 /* The next live slot after `slot` (NULL: the first), or NULL. */
 void *store_image_next(const struct store_image *image, enum store_pool pool, const void *slot);
 
+/* All live slots at once, as the image may be of this very memory; the caller's to free. NULL without memory.
+ */
+void **store_image_list(const struct store_image *image, enum store_pool pool, size_t *count);
+
 /* NULL: the extent is none of the image's. */
 const uint8_t *store_image_bytes(const struct store_image *image, uint64_t extent, size_t size);
 

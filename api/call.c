@@ -61,7 +61,7 @@ static bool keep_problem(struct call *call, const struct problem *problem)
         if (call->problem != NULL)
                 *call->problem = *problem;
         else
-                call->result = (struct result){ .kind = RESULT_QUOTA, .detail = problem_no_memory };
+                call->result = lack_memory();
         return false;
 }
 
@@ -159,7 +159,7 @@ bool call_begin(struct call *call, struct service *service, const struct operati
         call->request = arena_allocate(&call->arena, operation->request->size);
         call->reply = arena_allocate(&call->arena, operation->reply->size);
         if (call->request == NULL || call->reply == NULL) {
-                call->result = (struct result){ .kind = RESULT_QUOTA, .detail = problem_no_memory };
+                call->result = lack_memory();
                 return false;
         }
         if (service->shutting_down && operation->role != ROLE_ANYONE) {

@@ -209,7 +209,7 @@ static enum keyed_step claim(struct call *call)
         case CLAIM_NO_MEMORY:
                 break;
         }
-        call->result = (struct result){ .kind = RESULT_QUOTA, .detail = problem_no_memory };
+        call->result = lack_memory();
         return KEYED_DONE;
 }
 

@@ -59,6 +59,12 @@ void problem_set(struct problem *problem, enum problem_kind kind, const char *pa
 void problem_set_memory(struct problem *problem);
 extern const char problem_no_memory[];
 
+/* The same, of a call. */
+static inline struct result lack_memory(void)
+{
+        return (struct result){ .kind = RESULT_QUOTA, .detail = problem_no_memory };
+}
+
 /* What went wrong, from a result that is not RESULT_DONE or RESULT_WAIT. */
 void problem_from_result(struct problem *problem, const struct result *result);
 

@@ -161,6 +161,14 @@ static struct result send_all(struct call *call, const struct parcel *whole, boo
         return DONE;
 }
 
+static struct parcel parcel_of(
+        const struct payload *data, const struct passage *to, int flags, uint64_t offset)
+{
+        return (struct parcel){
+                .bytes = data->bytes, .size = data->size, .to = to, .flags = flags, .offset = offset
+        };
+}
+
 static struct result send_on(struct call *call, const struct parcel *whole, bool all, struct sent *reply)
 {
         struct parcel placed = *whole;
@@ -170,33 +178,17 @@ static struct result send_on(struct call *call, const struct parcel *whole, bool
         return result;
 }
 
-static struct parcel parcel_of_send(const struct socket_send_request *request)
-{
-        return (struct parcel){ .bytes = request->data.bytes,
-                .size = request->data.size,
-                .flags = request->flags,
-                .offset = request->offset };
-}
-
-static struct parcel parcel_of_upload(const struct socket_upload_request *request)
-{
-        return (struct parcel){ .bytes = request->data.bytes,
-                .size = request->data.size,
-                .flags = request->flags,
-                .offset = request->offset };
-}
-
 struct result run_socket_send(
         struct call *call, const struct socket_send_request *request, struct sent *reply)
 {
-        const struct parcel parcel = parcel_of_send(request);
+        const struct parcel parcel = parcel_of(&request->data, NULL, request->flags, request->offset);
         return send_on(call, &parcel, request->all, reply);
 }
 
 struct result run_socket_upload(
         struct call *call, const struct socket_upload_request *request, struct sent *reply)
 {
-        const struct parcel parcel = parcel_of_upload(request);
+        const struct parcel parcel = parcel_of(&request->data, NULL, request->flags, request->offset);
         return send_on(call, &parcel, true, reply);
 }
 
@@ -205,11 +197,7 @@ struct result run_socket_sendto(
 {
         struct passage passage passage_auto;
         TRY(guarded_destination(call, call->socket, &request->address, request->flags, &passage));
-        const struct parcel parcel = { .bytes = request->data.bytes,
-                .size = request->data.size,
-                .to = &passage,
-                .flags = request->flags,
-                .offset = request->offset };
+        const struct parcel parcel = parcel_of(&request->data, &passage, request->flags, request->offset);
         return send_on(call, &parcel, false, reply);
 }
 
@@ -220,8 +208,11 @@ static bool is_upload(const struct call *call)
 
 struct result call_send_once(struct call *call, const uint8_t *bytes, size_t size, size_t *used)
 {
-        const struct parcel parcel =
-                is_upload(call) ? parcel_of_upload(call->request) : parcel_of_send(call->request);
+        const struct socket_upload_request *const upload = call->request;
+        const struct socket_send_request *const send = call->request;
+        const struct parcel parcel = is_upload(call)
+                                             ? parcel_of(&upload->data, NULL, upload->flags, upload->offset)
+                                             : parcel_of(&send->data, NULL, send->flags, send->offset);
         return send_next(call, &parcel, bytes, size, used, call->reply);
 }
 
@@ -288,10 +279,11 @@ struct result run_socket_recv(
 {
         struct receipt receipt = { 0 };
         TRY(call_room(call));
-        if (gathers(call, request))
+        const bool gathering = gathers(call, request);
+        if (gathering)
                 TRY(check_gathering(call, request));
         TRY(call_place(call, request->offset, request->ack, request->flags));
-        if (gathers(call, request)) {
+        if (gathering) {
                 struct goal *const goal = goal_of(call, request);
                 if (goal == NULL)
                         return refused("recv", ENOMEM);

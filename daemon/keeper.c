@@ -71,16 +71,10 @@ static time_t seconds(void)
 /* Takes the descriptor over. */
 static void keep(struct estate *store, int fd, const char *name)
 {
-        struct estate_item *const item = &store->items[store->count];
-        const size_t size = strlen(name);
-        if (store->count == ESTATE_MAX || size >= sizeof item->name || strchr(name, ':') != NULL) {
-                log_write(LOG_LEVEL_ERROR, "keeper: no room for a descriptor \"%s\"", name);
-                close(fd);
+        if (strchr(name, ':') == NULL && estate_add(store, fd, name))
                 return;
-        }
-        item->fd = fd;
-        memcpy(item->name, name, size + 1);
-        store->count++;
+        log_write(LOG_LEVEL_ERROR, "keeper: no room for a descriptor \"%s\"", name);
+        close(fd);
 }
 
 static void forget(struct estate *store, const char *name)

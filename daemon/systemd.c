@@ -23,14 +23,8 @@ static void free_names(char **names)
 
 static bool set_aside(struct estate *estate, int fd, const char *name)
 {
-        struct estate_item *const item = &estate->items[estate->count];
-        if (strncmp(name, HOLDER_SET_PREFIX, strlen(HOLDER_SET_PREFIX)) != 0 ||
-                strlen(name) >= sizeof item->name || estate->count == ESTATE_MAX)
-                return false;
-        item->fd = fd;
-        memcpy(item->name, name, strlen(name) + 1);
-        estate->count++;
-        return fcntl(fd, F_SETFD, FD_CLOEXEC) == 0;
+        return strncmp(name, HOLDER_SET_PREFIX, strlen(HOLDER_SET_PREFIX)) == 0 &&
+               estate_add(estate, fd, name) && fcntl(fd, F_SETFD, FD_CLOEXEC) == 0;
 }
 
 /* What an earlier daemon has made is its own, as it is that daemon's. */

@@ -20,6 +20,17 @@ struct takeover {
         struct parcel_items list;
 };
 
+bool estate_add(struct estate *estate, int fd, const char *name)
+{
+        struct estate_item *const item = &estate->items[estate->count];
+        if (estate->count == ESTATE_MAX || strlen(name) >= sizeof item->name)
+                return false;
+        item->fd = fd;
+        memcpy(item->name, name, strlen(name) + 1);
+        estate->count++;
+        return true;
+}
+
 static void takeover_free(struct takeover *takeover)
 {
         if (takeover == NULL)

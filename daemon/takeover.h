@@ -15,6 +15,9 @@ struct estate {
         size_t count;
 };
 
+/* Adds one, whose descriptor is the estate's then. False: there is no room for it, or for its name. */
+bool estate_add(struct estate *estate, int fd, const char *name);
+
 struct takeover;
 
 /* Looks through what was kept for a set to go on with, and closes the rest, which stays in the store: a set

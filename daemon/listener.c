@@ -200,7 +200,7 @@ bool listener_accept(const struct listener *listener, struct access *access, str
                 fd_auto int fd =
                         accept4(listener->fd, (struct sockaddr *)&peer, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
                 if (fd < 0)
-                        return errno != EMFILE && errno != ENFILE && errno != ENOMEM && errno != ENOBUFS;
+                        return !accept_falls_short(errno);
                 if (is_welcome(listener, access, fd))
                         server_add(server, take_fd(&fd), (const struct sockaddr *)&peer, size);
         }

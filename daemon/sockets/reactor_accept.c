@@ -30,12 +30,6 @@ bool link_may(struct link *link, enum deed_kind kind, const struct target *targe
         return verdict.allowed;
 }
 
-/* What passes when others have given something back. */
-static bool is_short(int error)
-{
-        return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
-}
-
 static bool is_welcome(struct link *link, const struct address *peer)
 {
         struct target target;
@@ -54,7 +48,7 @@ static enum step accept_one(struct link *link)
         socket_unblock(listener);
         socket->fd = accept4(
                 link->in.fd, (struct sockaddr *)&peer.storage, &peer.size, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (socket->fd < 0 && is_short(errno))
+        if (socket->fd < 0 && accept_falls_short(errno))
                 return STEP_LATER;
         if (socket->fd < 0 && (errno == EAGAIN || accept_passes_over(errno)))
                 return STEP_READABLE;

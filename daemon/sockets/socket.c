@@ -144,6 +144,11 @@ bool accept_passes_over(int error)
         return false;
 }
 
+bool accept_falls_short(int error)
+{
+        return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
 void connection_reset(int fd)
 {
         set_linger(fd, true);

@@ -97,6 +97,9 @@ void socket_close(struct socket *socket, bool reset);
  * it is taken: the next one is to be taken instead. */
 bool accept_passes_over(int error);
 
+/* Whether it says that the process or the host lacks something just now: the connection waits on. */
+bool accept_falls_short(int error);
+
 /* Closes a connection that nobody is to have: its peer sees a reset. */
 void connection_reset(int fd);
 

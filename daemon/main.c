@@ -430,8 +430,11 @@ static int run(struct daemon *daemon)
         /* A name resolution cannot be interrupted: one that takes too long ends with the process. */
         if (!background_stop(now_ns() + (int64_t)BACKGROUND_TIMEOUT_MS * NS_PER_MS))
                 _exit(serving ? EXIT_SUCCESS : EXIT_FAILURE);
-        if (!holder_exists())
-                end_service(daemon);
+        /* What is owned goes on, and its leases and reactors do on their threads to the very end: nothing
+         * that they use is freed. */
+        if (holder_exists())
+                return serving ? EXIT_SUCCESS : EXIT_FAILURE;
+        end_service(daemon);
         guard_clear(&daemon->service.guard);
         tls_free(daemon->tls);
         access_free(daemon->access);

@@ -410,7 +410,6 @@ void outcome_keep(struct outcomes *outcomes, struct outcome *outcome, const stru
 void outcome_leave(struct outcomes *outcomes, struct outcome *outcome)
 {
         LOCK_SCOPE(&outcomes->lock);
-        outcome->stored->sending = false;
         outcome->stored->ended_ns = now_ns();
         end(outcomes, outcome);
 }
@@ -447,5 +446,7 @@ bool outcome_note_sent(struct outcome *outcome, const struct socket *socket)
         struct stored_outcome *const stored = outcome->stored;
         if (stored->sending)
                 stored->taken = socket_position(socket, DIRECTION_SEND) - stored->start;
+        /* What the socket sends after the turn may be others'. */
+        stored->sending = false;
         return stored->taken > 0;
 }

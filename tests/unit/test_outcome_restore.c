@@ -203,12 +203,15 @@ static const struct kill {
         int before, sent; /* by others, and by the call */
         bool unnoted;     /* the last send is only noted by the kernel */
         uint64_t taken;
+        int after; /* by others, once the call's turn was over */
 } kills[] = {
-        { "nothing sent", SOCK_STREAM, 3, 0, false, 0 },
-        { "bytes sent", SOCK_STREAM, 3, 4, false, 16 },
-        { "bytes sent, and killed then", SOCK_STREAM, 2, 3, true, 12 },
-        { "messages sent", SOCK_DGRAM, 3, 4, false, 4 },
-        { "a message sent, and killed then", SOCK_DGRAM, 0, 1, true, 1 },
+        { "nothing sent", SOCK_STREAM, 3, 0, false, 0, 0 },
+        { "bytes sent", SOCK_STREAM, 3, 4, false, 16, 0 },
+        { "bytes sent, and killed then", SOCK_STREAM, 2, 3, true, 12, 0 },
+        { "messages sent", SOCK_DGRAM, 3, 4, false, 4, 0 },
+        { "a message sent, and killed then", SOCK_DGRAM, 0, 1, true, 1, 0 },
+        { "bytes sent, and more by others before the reply is kept", SOCK_STREAM, 3, 4, false, 16, 2 },
+        { "messages sent, and more by others before the reply is kept", SOCK_DGRAM, 3, 4, false, 4, 2 },
 };
 
 static void send_some(struct socket *socket, int count)
@@ -239,6 +242,10 @@ static void knows_what_was_sent(void **state)
                 tally->bytes = tally->bytes_before;
                 tally->messages = tally->messages_before;
                 tally->header.msg_len = 4;
+        }
+        if (kill->after > 0) {
+                assert_true(outcome_note_sent(got.outcome, stage.socket));
+                send_some(stage.socket, kill->after);
         }
         outcomes = restart(outcomes, &loose);
         /* Others send before it comes again, and it is killed once more. */

@@ -41,6 +41,9 @@
 /* The most descriptors that go with one message: SCM_MAX_FD. */
 enum { HANDED_MAX = 253 };
 
+/* In all, less than systemd waits for the processes of a service that ends. */
+enum { ATTEMPTS_MAX = 50, ATTEMPT_PAUSE_MS = 100 };
+
 /* Shared by the two processes. */
 static struct holding {
         _Atomic bool in_charge;
@@ -51,6 +54,7 @@ static struct holding {
 
 static bool keeps_listeners;
 
+/* False with errno set. */
 static bool hand_over(const char *name, const int *fds, size_t count)
 {
         char text[64 + HOLDER_NAME_SIZE];
@@ -59,30 +63,46 @@ static bool hand_over(const char *name, const int *fds, size_t count)
         if (told <= 0)
                 log_write(LOG_LEVEL_ERROR, "%s: the service manager does not take it: %s", name,
                         strerror(-told));
+        errno = -told;
         return told > 0;
 }
 
-/* The stored memory and the parcels of all that it knows. */
-static size_t pack(const struct store_image *image, int *fds)
+/* The stored memory and the parcels of all that it knows. False, with errno set, when that is not all. */
+static bool pack(const struct store_image *image, int *fds, size_t *count)
 {
         struct parcel_items list = { .count = 0 };
-        size_t count = 0, next = 0;
-        fds[count++] = store_fd();
-        bool good = restore_gather(image, &list);
-        while (good && next < list.count && count < HANDED_MAX) {
-                fds[count] = parcel_pack(&list, &next);
-                good = fds[count++] >= 0;
-        }
-        if (next < list.count)
-                log_write(LOG_LEVEL_ERROR, "%zu of %zu sockets cannot be handed over: %s", list.count - next,
-                        list.count, strerror(errno));
+        size_t next = 0;
+        fds[0] = store_fd();
+        *count = 1;
+        const bool gathered = restore_gather(image, &list);
+        while (next < list.count && *count < HANDED_MAX && (fds[*count] = parcel_pack(&list, &next)) >= 0)
+                ++*count;
         free(list.items);
-        return good ? count : count - 1;
+        return gathered && next == list.count;
+}
+
+/* What the host is short of, memory or places for open files, it may have again in a moment: what is not all
+ * is only handed over when that has not come. seccomp: poll ppoll close */
+static void hand_set_over(const struct store_image *image)
+{
+        int fds[HANDED_MAX];
+        size_t count;
+        for (int left = ATTEMPTS_MAX; left > 0; left--) {
+                const bool whole = pack(image, fds, &count);
+                if (!whole && (left == ATTEMPTS_MAX || left == 1))
+                        log_write(LOG_LEVEL_ERROR, "%s: not all sockets can be handed over%s: %s",
+                                holding->name, left == 1 ? "" : " yet", strerror(errno));
+                /* Where nobody listens any more, who is still connected is not to be kept waiting. */
+                if ((whole || left == 1) && (hand_over(holding->name, fds, count) || errno == ECONNREFUSED))
+                        return;
+                while (count > 1)
+                        close(fds[--count]);
+                poll(NULL, 0, ATTEMPT_PAUSE_MS);
+        }
 }
 
 static void hand_all_over(void)
 {
-        int fds[HANDED_MAX];
         const char *reason;
         struct store_image *const image = store_image_open(store_fd(), &reason);
         if (holding->superseded[0] != '\0')
@@ -92,7 +112,7 @@ static void hand_all_over(void)
                 hand_over(HOLDER_LISTENERS, holding->listeners, (size_t)holding->listener_count);
         }
         if (image != NULL)
-                hand_over(holding->name, fds, pack(image, fds));
+                hand_set_over(image);
         else
                 log_write(LOG_LEVEL_ERROR, "the stored memory: %s", reason);
         /* The service manager looks up who has sent what: the sender must still be there. */

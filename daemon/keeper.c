@@ -31,7 +31,7 @@
 #include "daemon/takeover.h"
 
 /* A daemon that dies more often than that, within that time, and never becomes ready, is given up. */
-enum { DEATHS_MAX = 5, DEATHS_S = 10 };
+enum { DEATHS_MAX = 5, DEATHS_S = 10, START_PAUSE_MS = 1000 };
 
 /* As sd_notify(3) has it, and SCM_MAX_FD. */
 enum { TEXT_SIZE = 4096, FDS_MAX = 253 };
@@ -267,6 +267,7 @@ static bool start(struct keeper *keeper)
         }
         log_write(LOG_LEVEL_ERROR, "keeper: the daemon cannot be started: %s", strerror(errno));
         keeper->daemon = 0;
+        keeper->status = EXIT_FAILURE << 8;
         return false;
 }
 
@@ -299,6 +300,34 @@ static bool goes_on(struct keeper *keeper)
         return false;
 }
 
+static void obey(struct keeper *keeper)
+{
+        struct signalfd_siginfo told;
+        while (read(keeper->signals, &told, sizeof told) == sizeof told) {
+                const int number = (int)told.ssi_signo;
+                if (number == SIGCHLD)
+                        continue;
+                keeper->stopping |= number != SIGHUP;
+                if (keeper->daemon > 0)
+                        kill(keeper->daemon, number);
+        }
+}
+
+/* What keeps one from starting, as a program that is just being replaced or a lack of memory, is given time
+ * to pass: with the keeper all that it keeps ends. */
+static bool start_again(struct keeper *keeper)
+{
+        struct pollfd told = { .fd = keeper->signals, .events = POLLIN };
+        do {
+                if (!goes_on(keeper))
+                        return false;
+                if (keeper->deaths > 1)
+                        poll(&told, 1, START_PAUSE_MS);
+                obey(keeper);
+        } while (!keeper->stopping && !start(keeper));
+        return !keeper->stopping;
+}
+
 /* False when no process is left: neither the daemon nor its holder. */
 static bool reap(struct keeper *keeper)
 {
@@ -311,19 +340,6 @@ static bool reap(struct keeper *keeper)
                 keeper->status = status;
         }
         return ended == 0;
-}
-
-static void obey(struct keeper *keeper)
-{
-        struct signalfd_siginfo told;
-        while (read(keeper->signals, &told, sizeof told) == sizeof told) {
-                const int number = (int)told.ssi_signo;
-                if (number == SIGCHLD)
-                        continue;
-                keeper->stopping |= number != SIGHUP;
-                if (keeper->daemon > 0)
-                        kill(keeper->daemon, number);
-        }
 }
 
 static void supervise(struct keeper *keeper)
@@ -339,7 +355,7 @@ static void supervise(struct keeper *keeper)
                 while (listen_once(keeper))
                         ;
                 if (!is_there)
-                        going_on = goes_on(keeper) && start(keeper);
+                        going_on = start_again(keeper);
         }
 }
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/prctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -18,7 +19,7 @@
 
 #include "tests/http/kept.h"
 
-enum { PENDING = 3 };
+enum { PENDING = 3, CROWD = 2 };
 
 static const struct ending {
         const char *name;
@@ -293,7 +294,18 @@ static ino_t program_of(pid_t process)
         return status.st_ino;
 }
 
-/* The program is replaced: the next daemon is the new one. */
+static void await_said(const struct daemon *daemon, const char *text)
+{
+        const int64_t deadline = milliseconds() + 10000;
+        for (bool said = false; !said;) {
+                char *const log = daemon_log(daemon);
+                said = strstr(log, text) != NULL;
+                free(log);
+                assert_true(milliseconds() < deadline);
+        }
+}
+
+/* The program is replaced: the next daemon is the new one. One that does not come up is waited for. */
 static void upgrade(struct stage *stage)
 {
         struct stage other;
@@ -305,6 +317,12 @@ static void upgrade(struct stage *stage)
         put_program(original, program, NULL);
         kept_end(&other, SIGTERM);
         assert_int_not_equal(program_of(kept_daemon(other.daemon)), before);
+        assert_string_equal(text_at(get(&other, 200, "/v1/sockets/%s", id), "label"), "kept");
+        put_program(NULL, program, "#!/bin/sh\nexit 1\n");
+        assert_return_code(kill(kept_daemon(other.daemon), SIGKILL), errno);
+        await_said(other.daemon, "ended with status 1,");
+        put_program(original, program, NULL);
+        kept_await_ready(&other);
         assert_string_equal(text_at(get(&other, 200, "/v1/sockets/%s", id), "label"), "kept");
         struct daemon *const daemon = other.daemon;
         stage_close(&other, stage);
@@ -378,17 +396,61 @@ static void keeper_stops(struct stage *stage)
         close(fd);
 }
 
+/* One of a crowd: connects again and again, until it is killed. */
+static pid_t start_crowd(int port)
+{
+        const pid_t pid = fork();
+        assert_return_code(pid, errno);
+        if (pid > 0)
+                return pid;
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        const struct sockaddr_in address = { .sin_family = AF_INET,
+                .sin_port = htons((uint16_t)port),
+                .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+        for (;;) {
+                const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+                connect(fd, (const struct sockaddr *)&address, sizeof address);
+                close(fd);
+        }
+}
+
+static void put_echo(struct stage *stage, const char *id)
+{
+        char path[128];
+        snprintf(path, sizeof path, "/v1/sockets/%s/reactor", id);
+        const struct request request = { .method = "PUT", .path = path, .json = "{\"kind\":\"echo\"}" };
+        expect_status(stage_keep(stage, exchange(stage->client, &request)), 200);
+}
+
+/* Reactors serve, and leases end, until the process has ended; a sanitizer tells what they use too late. */
+static void at_work(struct stage *stage)
+{
+        const struct reply *const listener =
+                post(stage, 201, "/v1/sockets", "{'bind':'127.0.0.1:0','listen':{'backlog':64}}");
+        const char *const id = text_at(listener, "id");
+        pid_t crowd[CROWD];
+        for (int i = 0; i < CROWD; i++)
+                crowd[i] = start_crowd((int)number_at(listener, "local.port"));
+        for (int i = 0; i < 3; i++) {
+                put_echo(stage, id);
+                kept_end(stage, SIGTERM);
+        }
+        for (int i = 0; i < CROWD; i++) {
+                kill(crowd[i], SIGKILL);
+                waitpid(crowd[i], NULL, 0);
+        }
+        drop(stage, 204, "/v1/sockets/%s", id);
+        char *const log = daemon_log(stage->daemon);
+        if (strstr(log, "Sanitizer") != NULL)
+                fail_msg("it did not end well: %s", log);
+        free(log);
+}
+
 /* It passes on the signal to reload. */
 static void keeper_reloads(struct stage *stage)
 {
         assert_return_code(kill(stage->daemon->pid, SIGHUP), errno);
-        const int64_t deadline = milliseconds() + 10000;
-        for (bool noted = false; !noted;) {
-                char *const log = daemon_log(stage->daemon);
-                noted = strstr(log, "notice: reloaded") != NULL;
-                free(log);
-                assert_true(milliseconds() < deadline);
-        }
+        await_said(stage->daemon, "notice: reloaded");
 }
 
 /* When the keeper is killed, nobody is left who keeps anything: the daemon ends. */
@@ -417,6 +479,7 @@ static const struct scenario scenarios[] = {
         { "leases go on", lease },
         { "no client is refused", control },
         { "another program", upgrade },
+        { "stopped at work", at_work },
         { "the keeper stops", keeper_stops },
         { "the keeper reloads", keeper_reloads },
         { "the keeper is killed", keeper_killed },

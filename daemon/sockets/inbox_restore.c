@@ -143,6 +143,7 @@ bool inbox_restore(struct socket *socket, const struct store_image *image, const
         *tally = old->received;
         const struct mmsghdr header = tally->header;
         const struct mmsghdr *const unsettled = tally_is_unsettled(tally) ? &header : NULL;
+        const bool unsure = tally_is_unsure(tally);
         tally_settle(tally);
         if (old->inbox.retain > SIZE_MOST || old->inbox.error < 0 || old->inbox.error > ERRNO_MOST)
                 return false;
@@ -151,6 +152,9 @@ bool inbox_restore(struct socket *socket, const struct store_image *image, const
         struct found found = find(image, old, socket_position(socket, DIRECTION_RECEIVE));
         if (found.extent == 0 || found.base == found.next)
                 return true;
+        /* Something is missing right behind it: what came before goes too, so that the jump shows. */
+        if (unsure)
+                return found.base + 1 == found.next;
         if (!measure(socket, &found, unsettled, &last) ||
                 !copy(socket, &found, inbox->retain > 0 ? 2 * (size_t)inbox->retain : found.used))
                 return false;

@@ -85,19 +85,18 @@ static struct result receive_whole(struct socket *socket, struct incoming *messa
         return DONE;
 }
 
-/* seccomp: recvmsg */
 static struct result receive_new(struct socket *socket, struct incoming *message, size_t room, int flags)
 {
         struct address *const address = &message->address;
         struct msghdr *const header = &message->header;
-        const int more = MSG_DONTWAIT | MSG_CMSG_CLOEXEC | (message_tells_length(socket) ? MSG_TRUNC : 0);
+        const int more = MSG_CMSG_CLOEXEC | (message_tells_length(socket) ? MSG_TRUNC : 0);
         *header = (struct msghdr){ .msg_iov = message->pieces,
                 .msg_iovlen = message->piece_count,
                 .msg_name = &address->storage,
                 .msg_namelen = sizeof address->storage,
                 .msg_control = message->control_size == 0 ? NULL : message->control,
                 .msg_controllen = message->control_size };
-        const ssize_t length = TEMP_FAILURE_RETRY(recvmsg(socket->fd, header, flags | more));
+        const ssize_t length = receive_counted(socket, header, flags | more);
         if (length < 0)
                 return receive_may_wait(errno, flags) ? would_block("recvmsg") : refused("recvmsg", errno);
         const bool discards = socket->type == SOCK_STREAM && (flags & MSG_TRUNC) != 0;
@@ -110,7 +109,8 @@ static struct result receive_new(struct socket *socket, struct incoming *message
         address->given = address->size > 0;
         if (message->end || (flags & (MSG_PEEK | RECEIVE_SIDE_FLAGS)) != 0)
                 return DONE;
-        tally_add(&socket->stored->received, (uint64_t)length);
+        if (length == 0)
+                tally_add(&socket->stored->received, 0);
         message->next = inbox_cursor(socket);
         return DONE;
 }

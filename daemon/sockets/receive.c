@@ -43,6 +43,14 @@ static size_t copy_unread(struct socket *socket, uint8_t *out, size_t size, int 
 }
 
 /* seccomp: recvmsg */
+ssize_t receive_counted(struct socket *socket, struct msghdr *message, int flags)
+{
+        return (flags & (MSG_PEEK | RECEIVE_SIDE_FLAGS)) != 0
+                       ? TEMP_FAILURE_RETRY(recvmsg(socket->fd, message, flags | MSG_DONTWAIT))
+                       : tally_receive_plain(
+                                 &socket->stored->received, socket->fd, message, flags | MSG_DONTWAIT);
+}
+
 static struct result receive_message(
         struct socket *socket, uint8_t *buffer, size_t size, int flags, struct receipt *receipt)
 {
@@ -52,15 +60,15 @@ static struct result receive_message(
                 .msg_iovlen = 1,
                 .msg_name = &address->storage,
                 .msg_namelen = sizeof address->storage };
-        const ssize_t length = TEMP_FAILURE_RETRY(recvmsg(socket->fd, &message, flags | MSG_DONTWAIT));
+        const ssize_t length = receive_counted(socket, &message, flags);
         if (length < 0)
                 return receive_may_wait(errno, flags) ? would_block("recv") : refused("recv", errno);
         receipt->length = (size_t)length;
         receipt->size = receipt->length < size ? receipt->length : size;
         receipt->truncated = socket_has_boundaries(socket) && (message.msg_flags & MSG_TRUNC) != 0;
         receipt->eof = length == 0 && size > 0 && receive_is_at_end(socket, flags);
-        if (!receipt->eof && (flags & (MSG_PEEK | RECEIVE_SIDE_FLAGS)) == 0)
-                tally_add(&socket->stored->received, (uint64_t)length);
+        if (length == 0 && !receipt->eof && (flags & (MSG_PEEK | RECEIVE_SIDE_FLAGS)) == 0)
+                tally_add(&socket->stored->received, 0);
         address->size = message.msg_namelen < sizeof address->storage ? message.msg_namelen
                                                                       : (socklen_t)sizeof address->storage;
         address->given = address->size > 0;
@@ -131,16 +139,16 @@ static size_t goal_reached(struct goal *goal, struct window window, size_t more)
         return goal->bytes > 0 && size >= goal->bytes ? goal->bytes : 0;
 }
 
-/* recv(2), and its bookkeeping. seccomp: recvfrom */
+/* recv(2), and its bookkeeping. */
 static struct result take(struct socket *socket, uint8_t *bytes, size_t size, int flags, size_t *taken)
 {
         if (inbox_retains(socket))
                 return retained_take(socket, bytes, size, flags, taken);
-        const ssize_t received = TEMP_FAILURE_RETRY(recv(socket->fd, bytes, size, flags | MSG_DONTWAIT));
+        struct iovec piece = { .iov_base = bytes, .iov_len = size };
+        struct msghdr message = { .msg_iov = &piece, .msg_iovlen = 1 };
+        const ssize_t received = receive_counted(socket, &message, flags);
         if (received < 0)
                 return receive_may_wait(errno, flags) ? would_block("recv") : refused("recv", errno);
-        if (received > 0 && (flags & MSG_PEEK) == 0)
-                tally_add(&socket->stored->received, (uint64_t)received);
         *taken = (size_t)received;
         return DONE;
 }
@@ -260,7 +268,6 @@ struct result receive_until(struct socket *socket, struct goal *goal, int flags,
         return DONE;
 }
 
-/* seccomp: recvfrom */
 struct result receive_piece(struct socket *socket, uint8_t *bytes, size_t size, int flags, size_t *used)
 {
         uint8_t probe;

@@ -24,6 +24,10 @@ struct receipt {
 /* Whether a call with these flags that failed so is to be made again when the socket is ready. */
 bool receive_may_wait(int error, int flags);
 
+/* One recvmsg(2) that does not wait, of a socket that does not retain; what it takes is counted, but for an
+ * empty message. */
+ssize_t receive_counted(struct socket *socket, struct msghdr *message, int flags);
+
 /* One recvfrom(2) of at most `size` bytes, of a socket that does not retain. Bytes that a receive_until()
  * left come first. RESULT_WAIT, or a refusal. */
 struct result receive_once(struct socket *socket, size_t size, int flags, struct receipt *out);

@@ -1,8 +1,6 @@
 /* send.c: sending bytes or one message, also such as may have been sent before. */
 #include "daemon/sockets/send.h"
 
-#include <unistd.h>
-
 #include "daemon/sockets/message.h"
 
 /* How many of its bytes the kernel has, and whether that is all of it. */
@@ -22,21 +20,9 @@ static struct result find_taken(
         return DONE;
 }
 
-/* At a position, the kernel counts: whoever repeats it after a kill must not send it twice. seccomp: sendto
- */
 static ssize_t transmit(struct socket *socket, const struct parcel *parcel, size_t start)
 {
         const struct passage *const to = parcel->to;
-        const int flags = send_flags(parcel->flags);
-        if (parcel->offset == SEND_ANYWHERE) {
-                const ssize_t sent =
-                        TEMP_FAILURE_RETRY(sendto(socket->fd, parcel->bytes + start, parcel->size - start,
-                                flags, to == NULL ? NULL : (const struct sockaddr *)&to->storage,
-                                to == NULL ? 0 : to->size));
-                if (sent >= 0)
-                        tally_add(&socket->stored->sent, (uint64_t)sent);
-                return sent;
-        }
         /* The kernel only reads them. */
         struct iovec piece = { .iov_base = (void *)(uintptr_t)(parcel->bytes + start),
                 .iov_len = parcel->size - start };
@@ -44,7 +30,7 @@ static ssize_t transmit(struct socket *socket, const struct parcel *parcel, size
                 .msg_iovlen = 1,
                 .msg_name = to == NULL ? NULL : (void *)(uintptr_t)&to->storage,
                 .msg_namelen = to == NULL ? 0 : to->size };
-        return tally_send(&socket->stored->sent, socket->fd, &message, flags);
+        return tally_send(&socket->stored->sent, socket->fd, &message, send_flags(parcel->flags));
 }
 
 struct result send_parcel(struct socket *socket, const struct parcel *parcel, size_t *taken, bool *repeated)

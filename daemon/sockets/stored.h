@@ -10,7 +10,7 @@
 #include "daemon/sockets/netns.h"
 #include "daemon/sockets/tally.h"
 
-enum { STORED_VERSION = 1, LABEL_SIZE = 128 };
+enum { STORED_VERSION = 2, LABEL_SIZE = 128 };
 enum { KEY_SIZE = 256, FINGERPRINT_SIZE = 32, MEDIA_SIZE = 48, LOCATION_SIZE = 64, SMALL_REPLY_SIZE = 1024 };
 
 /* The number of a socket that an accept(2) may have given, or may give yet; see socket_expect(). */

@@ -5,8 +5,11 @@
 #include <stddef.h>
 #include <unistd.h>
 
-/* No message is as long. */
-static const unsigned NOT_YET = UINT32_MAX;
+/* No message is as long: the kernel has not said how long one is, or is not asked to. */
+static const unsigned NOT_YET = UINT32_MAX, NOT_ASKED = UINT32_MAX - 1;
+
+/* No message has all flags. */
+static const int UNTOUCHED = -1;
 
 /* The compiler must not move these past the call, or merge them: another process may read what a kill left.
  */
@@ -20,28 +23,38 @@ void tally_begin(struct tally *tally)
         set_length(tally, NOT_YET);
 }
 
-static void note(struct tally *tally)
+bool tally_is_unsettled(const struct tally *tally)
 {
+        return tally->header.msg_len < NOT_ASKED;
+}
+
+bool tally_is_unsure(const struct tally *tally)
+{
+        return tally->header.msg_len == NOT_ASKED && tally->header.msg_hdr.msg_flags != UNTOUCHED;
+}
+
+void tally_settle(struct tally *tally)
+{
+        if (tally_is_unsure(tally))
+                set_length(tally, 1);
+        if (!tally_is_unsettled(tally))
+                return;
         tally->bytes = tally->bytes_before + tally->header.msg_len;
         tally->messages = tally->messages_before + 1;
         set_length(tally, NOT_YET);
 }
 
-bool tally_is_unsettled(const struct tally *tally)
-{
-        return tally->header.msg_len != NOT_YET;
-}
-
-void tally_settle(struct tally *tally)
-{
-        if (tally_is_unsettled(tally))
-                note(tally);
-}
-
 void tally_add(struct tally *tally, uint64_t bytes)
 {
-        atomic_fetch_add_explicit(&tally->bytes, bytes, memory_order_relaxed);
-        atomic_fetch_add_explicit(&tally->messages, 1, memory_order_relaxed);
+        atomic_fetch_add(&tally->bytes, bytes);
+        atomic_fetch_add(&tally->messages, 1);
+}
+
+/* Others may have added meanwhile. */
+static void note(struct tally *tally)
+{
+        tally_add(tally, tally->header.msg_len);
+        set_length(tally, NOT_YET);
 }
 
 static void prepare(struct tally *tally, const struct msghdr *message)
@@ -67,6 +80,21 @@ ssize_t tally_receive(struct tally *tally, int fd, struct msghdr *message, int f
                 return -1;
         *message = tally->header.msg_hdr;
         note(tally);
+        return length;
+}
+
+/* seccomp: recvmsg */
+ssize_t tally_receive_plain(struct tally *tally, int fd, struct msghdr *message, int flags)
+{
+        prepare(tally, message);
+        tally->header.msg_hdr.msg_flags = UNTOUCHED;
+        set_length(tally, NOT_ASKED);
+        const ssize_t length = TEMP_FAILURE_RETRY(recvmsg(fd, &tally->header.msg_hdr, flags));
+        set_length(tally, length > 0 ? (unsigned)length : NOT_YET);
+        if (length >= 0)
+                *message = tally->header.msg_hdr;
+        if (length > 0)
+                note(tally);
         return length;
 }
 

@@ -171,6 +171,70 @@ static void received(struct stage *stage)
         }
 }
 
+/* Without positions and keys it is not repeated, but it counts: a jump shows in `offset`. */
+static const struct plain {
+        const char *name, *type, *action;
+        long call;
+        const char *json;
+        int bytes, messages; /* that count then; -1: not shown */
+        bool gathered;       /* an earlier recv has left bytes, which go too */
+} plains[] = {
+        { "plain recv, a stream", "SOCK_STREAM", "recv", SYS_recvmsg, NULL, .bytes = 1, .messages = -1 },
+        { "plain recv, a stream, until", "SOCK_STREAM", "recv", SYS_recvmsg, "{\"until\":{\"bytes\":6}}",
+                .bytes = 1, .messages = -1 },
+        { "plain recv, a stream, until, the second time", "SOCK_STREAM", "recv", SYS_recvmsg,
+                "{\"until\":{\"bytes\":9}}", .bytes = 4, .messages = -1, .gathered = true },
+        { "plain recv, all that is asked for", "SOCK_STREAM", "recv", SYS_recvmsg,
+                "{\"size\":6,\"flags\":[\"MSG_WAITALL\"]}", .bytes = 1, .messages = -1 },
+        { "plain recv, datagrams", "SOCK_DGRAM", "recv", SYS_recvmsg, NULL, .bytes = 1, .messages = 1 },
+        { "plain recvfrom, datagrams", "SOCK_DGRAM", "recvfrom", SYS_recvmsg, NULL, .bytes = 1,
+                .messages = 1 },
+        { "plain recvfrom, packets", "SOCK_SEQPACKET", "recvfrom", SYS_recvmsg, NULL, .bytes = 1,
+                .messages = 1 },
+        { "plain recvmsg, a stream", "SOCK_STREAM", "recvmsg", SYS_recvmsg, NULL, .bytes = 1,
+                .messages = -1 },
+        { "plain recvmsg, packets", "SOCK_SEQPACKET", "recvmsg", SYS_recvmsg, NULL, .bytes = 1,
+                .messages = 1 },
+        { "plain send, a stream", "SOCK_STREAM", "send", SYS_sendmmsg, "{\"text\":\"abcdef\"}", .bytes = 6,
+                .messages = -1 },
+        { "plain send, datagrams", "SOCK_DGRAM", "send", SYS_sendmmsg, "{\"text\":\"abcdef\"}", .bytes = 6,
+                .messages = 1 },
+        { "plain sendto", "SOCK_DGRAM", "sendto", SYS_sendmmsg,
+                "{\"text\":\"abcdef\",\"address\":\"unix:@brink\"}", .bytes = 6, .messages = 1 },
+};
+
+static void play_plain(struct stage *stage, const void *row)
+{
+        const struct plain *const plain = row;
+        const bool sends = plain->call == SYS_sendmmsg;
+        char path[128];
+        const struct ends pair = make_pair(stage, plain->type);
+        const char *const id = sends ? pair.near : pair.far;
+        if (strcmp(plain->action, "sendto") == 0)
+                make(stage, "{'family':'AF_UNIX','type':'SOCK_DGRAM','bind':'unix:@brink'}");
+        if (plain->gathered) {
+                act(stage, pair.near, "send", 200, "{'text':'xyz'}");
+                act_refused(stage, pair.far, "recv", "EAGAIN", "{'until':{'bytes':9},'timeout_ms':0}");
+        }
+        if (!sends)
+                act(stage, pair.near, "send", 200, "{'text':'abcdef'}");
+        snprintf(path, sizeof path, "/v1/sockets/%s/%s?timeout_ms=5000", id, plain->action);
+        if (!die_in(stage, plain->call, "POST", path, plain->json, NULL))
+                skip();
+        const struct reply *const object = get(stage, 200, "/v1/sockets/%s", id);
+        const char *const bytes = sends ? "sent_bytes" : "received_bytes";
+        const char *const messages = sends ? "sent_messages" : "received_messages";
+        assert_int_equal(number_at(object, bytes), plain->bytes);
+        if (plain->messages >= 0)
+                assert_int_equal(number_at(object, messages), plain->messages);
+        const struct reply *const next = act(stage, pair.near, "send", 200, "{'text':'gh'}");
+        const struct reply *const there =
+                sends ? next : act(stage, pair.far, "recv", 200, "{'timeout_ms':5000}");
+        assert_int_equal(number_at(there, "offset"), plain->messages >= 0 ? plain->messages : plain->bytes);
+        if (!sends)
+                expect_text(there, "gh");
+}
+
 /* With a key, who comes again gets what the call had done, once. */
 static const struct keyed {
         const char *name;
@@ -236,6 +300,7 @@ int main(void)
         static const char *const arguments[] = { "--keeper", NULL };
         SUITE_ADD_ROWS(play_arrival, arrivals);
         SUITE_ADD_SCENARIOS(scenarios);
+        SUITE_ADD_ROWS(play_plain, plains);
         SUITE_ADD_ROWS(play_keyed, keyeds);
         return suite_run("brink", arguments);
 }

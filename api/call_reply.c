@@ -252,6 +252,7 @@ bool call_reply(struct call *call, struct call_reply *out)
 {
         if (keyed_replay(call, out))
                 return true;
+        keyed_doubt(call);
         const bool made = reply_new(call, out);
         if (!made)
                 discard(out);

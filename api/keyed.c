@@ -121,30 +121,57 @@ static struct result again_unknown(struct call *call)
                 "known: look, and go on with another key.");
 }
 
+enum { DOUBTS_MOST = 6 };
+
 /* All others are run again: they change nothing, set the same once more, go on where tally.h says that they
  * were, or, like connect(2), are told by the kernel that it is done. */
-static const struct {
+static const struct interrupted {
         const char *name;
-        struct result (*again)(struct call *call);
+        struct result (*again)(struct call *call); /* NULL: it is run again */
+        /* Where the kernel says such an errno the second time, it may have done it the first time. */
+        int doubts[DOUBTS_MOST];
 } interrupted[] = {
-        { "socket_create", again_made },
-        { "socketpair_create", again_pair },
-        { "socket_accept", again_made },
-        { "session_create", again_session },
-        { "socket_delete", again_gone },
-        { "session_delete", again_gone },
-        { "socket_bind", again_bound },
-        { "batch", again_unknown },
-        { "reactor_start", again_unknown },
-        { "reactor_stop", again_unknown },
+        /* The path of a socket in the file system outlives it, and so do connections that were closed. */
+        { "socket_create", .again = again_made, .doubts = { EADDRINUSE, EADDRNOTAVAIL } },
+        { "socketpair_create", .again = again_pair },
+        { "socket_accept", .again = again_made },
+        { "session_create", .again = again_session },
+        { "socket_delete", .again = again_gone },
+        { "session_delete", .again = again_gone },
+        { "socket_bind", .again = again_bound },
+        { "socket_shutdown", .doubts = { ENOTCONN } },
+        /* Groups joined and left, filters detached, TCP_ULP, PACKET_FANOUT, PACKET_RX_RING … */
+        { "socket_setsockopt", .doubts = { EADDRINUSE, EADDRNOTAVAIL, ENOENT, EEXIST, EALREADY, EBUSY } },
+        { "batch", .again = again_unknown },
+        { "reactor_start", .again = again_unknown },
+        { "reactor_stop", .again = again_unknown },
 };
 
-static struct result look_again(struct call *call)
+static const struct interrupted *row_of(const struct call *call)
 {
         for (size_t i = 0; i < sizeof interrupted / sizeof *interrupted; i++)
                 if (strcmp(interrupted[i].name, call->operation->name) == 0)
-                        return interrupted[i].again(call);
-        return RUN;
+                        return &interrupted[i];
+        return NULL;
+}
+
+static struct result look_again(struct call *call)
+{
+        const struct interrupted *const row = row_of(call);
+        return row == NULL || row->again == NULL ? RUN : row->again(call);
+}
+
+void keyed_doubt(struct call *call)
+{
+        const bool again = keyed_holds(call) && call->keyed->again;
+        const struct interrupted *const row = again ? row_of(call) : NULL;
+        if (row == NULL || call->result.kind != RESULT_REFUSED)
+                return;
+        for (size_t i = 0; i < DOUBTS_MOST; i++)
+                if (row->doubts[i] != 0 && row->doubts[i] == call->result.error) {
+                        call->result = again_unknown(call);
+                        return;
+                }
 }
 
 /* The key is the call's, which goes on when its client goes. */

@@ -19,6 +19,10 @@ bool keyed_holds(const struct call *call);
 bool keyed_replays(const struct call *call);
 bool keyed_replay(struct call *call, struct call_reply *out);
 
+/* Before its reply is made: what the kernel refuses a call that was interrupted before may be what it has
+ * done then, which is a problem of its own. */
+void keyed_doubt(struct call *call);
+
 /* Keeps what came of a call, whose reply is made (NULL: it could not be). */
 void keyed_keep(struct call *call, const struct call_reply *reply);
 

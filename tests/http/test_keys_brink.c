@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include "tests/http/brink.h"
 #include "tests/http/kept.h"
@@ -33,12 +34,20 @@ static bool die_in(struct stage *stage, long call, const char *key, const char *
 struct subject {
         const char *id, *peer;
         int port;
+        char json[320]; /* what is asked for; "": what the row says */
 };
 
 static void nothing(struct stage *stage, struct subject *out)
 {
         (void)stage;
         out->id = "";
+}
+
+/* A path in the file system, which the first attempt takes. */
+static void path_to_bind(struct stage *stage, struct subject *out)
+{
+        nothing(stage, out);
+        snprintf(out->json, sizeof out->json, "{'bind':'unix:%s/bound'}", stage->daemon->directory);
 }
 
 static void new_socket(struct stage *stage, struct subject *out)
@@ -79,6 +88,28 @@ static void pair_of(struct stage *stage, const char *type, struct subject *out)
 static void stream(struct stage *stage, struct subject *out)
 {
         pair_of(stage, "SOCK_STREAM", out);
+}
+
+/* Its peer sends no more: once it is shut down, the kernel takes it for one that is not connected. */
+static void ended(struct stage *stage, struct subject *out)
+{
+        const struct link link = make_link(stage);
+        act(stage, link.far, "shutdown", 200, "{'how':'SHUT_WR'}");
+        out->id = link.near;
+}
+
+static void datagrams(struct stage *stage, struct subject *out)
+{
+        out->id = make(stage, "{'type':'SOCK_DGRAM','bind':'127.0.0.1:0'}");
+}
+
+#define GROUP(option)                                                                                        \
+        "{'level':'IPPROTO_IP','option':'" option "','value':{'group':'239.1.2.3','interface':'lo'}}"
+
+static void member(struct stage *stage, struct subject *out)
+{
+        datagrams(stage, out);
+        act(stage, out->id, "setsockopt", 200, GROUP("IP_ADD_MEMBERSHIP"));
 }
 
 static void messages(struct stage *stage, struct subject *out)
@@ -123,6 +154,14 @@ static void none_there(struct stage *stage, const struct subject *subject)
         expect_sockets(stage, 0);
 }
 
+static void none_there_but_a_path(struct stage *stage, const struct subject *subject)
+{
+        char path[256];
+        none_there(stage, subject);
+        snprintf(path, sizeof path, "%s/bound", stage->daemon->directory);
+        assert_int_equal(unlink(path), 0);
+}
+
 static void one_more_to_accept(struct stage *stage, const struct subject *subject)
 {
         expect_sockets(stage, 4);
@@ -162,6 +201,8 @@ static const struct brink_row {
         { "socket: nobody's yet", SYS_socket, nothing, "POST", "/v1/sockets", "{}", 201, false, one_there },
         { "socket: bound", SYS_bind, nothing, "POST", "/v1/sockets", "{'bind':'127.0.0.1:0'}", 201, false,
                 one_there },
+        { "socket: bound to a path", SYS_bind, path_to_bind, "POST", "/v1/sockets", "", 409, false,
+                none_there_but_a_path },
         { "socket: made, and no reply", SYS_getsockname, nothing, "POST", "/v1/sockets", "{}", 201, false,
                 one_there },
         { "socket: made, and the reply sent", SYS_sendmsg, nothing, "POST", "/v1/sockets", "{}", 201, true,
@@ -183,6 +224,12 @@ static const struct brink_row {
                 false, NULL },
         { "setsockopt", SYS_setsockopt, new_socket, "POST", "/v1/sockets/{id}/setsockopt",
                 "{'level':'SOL_SOCKET','option':'SO_KEEPALIVE','value':true}", 200, false, NULL },
+        { "shutdown, which is said once only", SYS_shutdown, ended, "POST", "/v1/sockets/{id}/shutdown",
+                "{'how':'SHUT_WR'}", 409, false, NULL },
+        { "setsockopt: a group joined", SYS_setsockopt, datagrams, "POST", "/v1/sockets/{id}/setsockopt",
+                GROUP("IP_ADD_MEMBERSHIP"), 409, false, NULL },
+        { "setsockopt: a group left", SYS_setsockopt, member, "POST", "/v1/sockets/{id}/setsockopt",
+                GROUP("IP_DROP_MEMBERSHIP"), 409, false, NULL },
         { "send, a stream", SYS_sendmmsg, stream, "POST", "/v1/sockets/{id}/send", "{'text':'once'}", 200,
                 false, has_come },
         { "send, a stream, all", SYS_sendmmsg, stream, "POST", "/v1/sockets/{id}/send",
@@ -203,21 +250,22 @@ static const struct brink_row {
 static void play(struct stage *stage, const void *context)
 {
         const struct brink_row *const row = context;
-        struct subject subject = { .id = "" };
+        struct subject subject = { .id = "", .json = "" };
         char path[256], key[32];
         row->begin(stage, &subject);
         const char *const mark = strstr(row->path, "{id}");
         snprintf(path, sizeof path, "%.*s%s%s", mark ? (int)(mark - row->path) : 255, row->path,
                 mark ? subject.id : "", mark ? mark + 4 : "");
         snprintf(key, sizeof key, "%s", new_key());
-        if (!die_in(stage, row->call, key, row->method, path, row->json))
+        const char *const json = subject.json[0] == '\0' ? row->json : subject.json;
+        if (!die_in(stage, row->call, key, row->method, path, json))
                 skip();
-        const struct reply *const again = keyed(stage, stage->client, key, row->method, path, row->json);
+        const struct reply *const again = keyed(stage, stage->client, key, row->method, path, json);
         expect_status(again, row->status);
         assert_int_equal(is_replayed(again), row->replayed);
         if (row->status == 409)
                 assert_string_equal(text_at(again, "title"), "Interrupted");
-        const struct reply *const third = keyed(stage, stage->client, key, row->method, path, row->json);
+        const struct reply *const third = keyed(stage, stage->client, key, row->method, path, json);
         expect_status(third, row->status);
         assert_int_equal(is_replayed(third), row->status != 409);
         if (row->check)

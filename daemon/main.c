@@ -430,6 +430,7 @@ static int run(struct daemon *daemon)
         /* A name resolution cannot be interrupted: one that takes too long ends with the process. */
         if (!background_stop(now_ns() + (int64_t)BACKGROUND_TIMEOUT_MS * NS_PER_MS))
                 _exit(serving ? EXIT_SUCCESS : EXIT_FAILURE);
+        server_free(daemon->server);
         /* What is owned goes on, and its leases and reactors do on their threads to the very end: nothing
          * that they use is freed. */
         if (holder_exists())

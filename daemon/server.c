@@ -116,6 +116,7 @@ struct server *server_start(struct service *service, struct access *access, stru
         if (server->plain != NULL && (tls == NULL || server->encrypted != NULL))
                 return server;
         server_stop(server);
+        server_free(server);
         return NULL;
 }
 
@@ -180,6 +181,12 @@ void server_stop(struct server *server)
         if (server->plain != NULL)
                 MHD_stop_daemon(server->plain);
         deadlines_stop(server->deadlines);
+}
+
+void server_free(struct server *server)
+{
+        if (server == NULL)
+                return;
         peers_free(server->peers);
         free(server);
 }

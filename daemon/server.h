@@ -30,5 +30,9 @@ bool server_is_full(const struct server *server, bool local);
 /* Whether a connection is yet to be begun, or a request to be answered. */
 bool server_is_busy(const struct server *server);
 
-/* Stops the threads and closes the connections. No call may be parked; best once it is not busy. */
+/* Stops the threads and closes the connections. No call may be parked; best once it is not busy. A call with
+ * a key that lost its connection may go on in the background, with the server. */
 void server_stop(struct server *server);
+
+/* Once that is done too. Accepts NULL. */
+void server_free(struct server *server);

@@ -117,6 +117,13 @@ static void messages(struct stage *stage, struct subject *out)
         pair_of(stage, "SOCK_SEQPACKET", out);
 }
 
+static void two_to_receive(struct stage *stage, struct subject *out)
+{
+        messages(stage, out);
+        for (int i = 0; i < 2; i++)
+                act(stage, out->peer, "send", 200, "{'text':'once'}");
+}
+
 static void session(struct stage *stage, struct subject *out)
 {
         out->id = text_at(post(stage, 201, "/v1/sessions", ""), "id");
@@ -167,6 +174,11 @@ static void one_more_to_accept(struct stage *stage, const struct subject *subjec
         expect_sockets(stage, 4);
         act(stage, subject->id, "accept", 201, "{'timeout_ms':5000}");
         act_refused(stage, subject->id, "accept", "EAGAIN", "{'timeout_ms':0}");
+}
+
+static void both_count(struct stage *stage, const struct subject *subject)
+{
+        assert_int_equal(number_at(get(stage, 200, "/v1/sockets/%s", subject->id), "received_messages"), 2);
 }
 
 static void has_come(struct stage *stage, const struct subject *subject)
@@ -230,6 +242,8 @@ static const struct brink_row {
                 GROUP("IP_ADD_MEMBERSHIP"), 409, false, NULL },
         { "setsockopt: a group left", SYS_setsockopt, member, "POST", "/v1/sockets/{id}/setsockopt",
                 GROUP("IP_DROP_MEMBERSHIP"), 409, false, NULL },
+        { "recv: what comes next", SYS_recvmsg, two_to_receive, "POST", "/v1/sockets/{id}/recv",
+                "{'timeout_ms':5000}", 200, false, both_count },
         { "send, a stream", SYS_sendmmsg, stream, "POST", "/v1/sockets/{id}/send", "{'text':'once'}", 200,
                 false, has_come },
         { "send, a stream, all", SYS_sendmmsg, stream, "POST", "/v1/sockets/{id}/send",

@@ -11,11 +11,13 @@ static const unsigned NOT_YET = UINT32_MAX, NOT_ASKED = UINT32_MAX - 1;
 /* No message has all flags. */
 static const int UNTOUCHED = -1;
 
-/* The compiler must not move these past the call, or merge them: another process may read what a kill left.
- */
+/* The compiler must not move what stands before or behind it past it: another process may read what a kill
+ * left. The processor may: what a thread has done by then is seen by whoever comes after it. */
 static void set_length(struct tally *tally, unsigned length)
 {
-        __atomic_store_n(&tally->header.msg_len, length, __ATOMIC_SEQ_CST);
+        atomic_signal_fence(memory_order_seq_cst);
+        __atomic_store_n(&tally->header.msg_len, length, __ATOMIC_RELAXED);
+        atomic_signal_fence(memory_order_seq_cst);
 }
 
 void tally_begin(struct tally *tally)
@@ -46,8 +48,8 @@ void tally_settle(struct tally *tally)
 
 void tally_add(struct tally *tally, uint64_t bytes)
 {
-        atomic_fetch_add(&tally->bytes, bytes);
-        atomic_fetch_add(&tally->messages, 1);
+        atomic_fetch_add_explicit(&tally->bytes, bytes, memory_order_relaxed);
+        atomic_fetch_add_explicit(&tally->messages, 1, memory_order_relaxed);
 }
 
 /* Others may have added meanwhile. */
@@ -61,8 +63,8 @@ static void prepare(struct tally *tally, const struct msghdr *message)
 {
         set_length(tally, NOT_YET);
         tally->header.msg_hdr = *message;
-        __atomic_store_n(&tally->bytes_before, tally->bytes, __ATOMIC_SEQ_CST);
-        __atomic_store_n(&tally->messages_before, tally->messages, __ATOMIC_SEQ_CST);
+        tally->bytes_before = tally->bytes;
+        tally->messages_before = tally->messages;
 }
 
 /* seccomp: recvmmsg */

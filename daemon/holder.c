@@ -12,6 +12,10 @@
  * - holder_take_charge() is the switch: one store into the memory that both processes share. From then on,
  * its own holder hands over, and has the service manager forget the old set first.
  * - Then the daemon has the old set forgotten itself, and serves only after that.
+ *
+ * When the holder is killed, the daemon is told (SIGCHLD), ends in an orderly way and hands over itself: the
+ * next one has a holder again. It cannot start another one: the system-call filter lets no process be made,
+ * and with threads there is no telling which locks the new one would find held for ever.
  * A holder that is killed with its daemon, as by a SIGKILL to the whole control group, saves nothing. */
 #include "daemon/holder.h"
 
@@ -27,6 +31,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
 #include <unistd.h>
@@ -52,6 +57,7 @@ static struct holding {
         _Atomic int listener_count;
 } * holding;
 
+static pid_t holder; /* 0: it has ended */
 static bool keeps_listeners;
 
 /* False with errno set. */
@@ -115,6 +121,7 @@ static void hand_all_over(void)
                 hand_set_over(image);
         else
                 log_write(LOG_LEVEL_ERROR, "the stored memory: %s", reason);
+        store_image_close(image);
         /* The service manager looks up who has sent what: the sender must still be there. */
         systemd_settle();
 }
@@ -148,7 +155,7 @@ static bool prepare(void)
 
 /* Whatever comes: the daemon may be gone before the holder has run at all, and its process number with it. So
  * the holder is given a descriptor of it, and no signal ends it from the first moment on. */
-static long start(void)
+static pid_t start(void)
 {
         sigset_t all, before;
         const int daemon = (int)syscall(SYS_pidfd_open, getpid(), 0);
@@ -157,7 +164,7 @@ static long start(void)
         sigfillset(&all);
         sigprocmask(SIG_SETMASK, &all, &before);
         /* Not fork(2), which copies the table. */
-        const long pid = syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL, NULL);
+        const pid_t pid = (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL, NULL);
         if (pid == 0)
                 hold(daemon);
         sigprocmask(SIG_SETMASK, &before, NULL);
@@ -168,7 +175,7 @@ void holder_start(void)
 {
         if (getenv("NOTIFY_SOCKET") == NULL)
                 return;
-        if (prepare() && start() > 0) {
+        if (prepare() && (holder = start()) > 0) {
                 keeps_listeners = keeper_is_above();
                 return;
         }
@@ -176,9 +183,23 @@ void holder_start(void)
         holding = NULL;
 }
 
-bool holder_exists(void)
+bool holder_keeps_sockets(void)
 {
         return holding != NULL;
+}
+
+/* seccomp: wait4 */
+bool holder_has_ended(void)
+{
+        if (holder > 0 && waitpid(holder, NULL, WNOHANG) == holder)
+                holder = 0;
+        return holding != NULL && holder == 0;
+}
+
+void holder_stand_in(void)
+{
+        if (holder_has_ended() && holding->in_charge)
+                hand_all_over();
 }
 
 bool holder_keeps_listeners(void)

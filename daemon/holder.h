@@ -19,7 +19,15 @@ enum { HOLDER_NAME_SIZE = 32 };
 void holder_start(void);
 
 /* Whether what is owned is to be left as it is at the end. */
-bool holder_exists(void);
+bool holder_keeps_sockets(void);
+
+/* Whether somebody has killed it: SIGCHLD says when to ask. From then on, nothing outlives a kill of the
+ * daemon. The main thread's. */
+bool holder_has_ended(void);
+
+/* Hands over in the place of a holder that has ended; else does nothing. The last that the daemon does, when
+ * no call is under way any more. */
+void holder_stand_in(void);
 
 /* The listeners are to be handed over too, and neither closed nor their paths taken away: the next daemon
  * serves on them, and no client is refused meanwhile. Only the keeper wants that. */

@@ -113,6 +113,8 @@ static bool block_signals(struct daemon *daemon)
         sigaddset(&signals, SIGTERM);
         sigaddset(&signals, SIGINT);
         sigaddset(&signals, SIGHUP);
+        sigaddset(&signals, SIGCHLD);
+        signal(SIGCHLD, SIG_DFL);
         signal(SIGPIPE, SIG_IGN);
         signal(SIGXFSZ, SIG_IGN); /* a log that is full is no reason to die */
         daemon->signal_fd = sigprocmask(SIG_BLOCK, &signals, NULL) == 0
@@ -352,10 +354,18 @@ static bool is_to_stop(struct daemon *daemon)
         struct signalfd_siginfo signal;
         if (read(daemon->signal_fd, &signal, sizeof signal) != sizeof signal)
                 return false;
-        if (signal.ssi_signo != SIGHUP)
+        switch (signal.ssi_signo) {
+        case SIGHUP:
+                reload(daemon);
+                return false;
+        case SIGCHLD:
+                if (holder_has_ended())
+                        log_write(LOG_LEVEL_ERROR, "the holder has been killed: stopping, to be started "
+                                                   "again with another one");
+                return holder_has_ended();
+        default:
                 return true;
-        reload(daemon);
-        return false;
+        }
 }
 
 /* Accepts until a signal to stop comes. seccomp: poll ppoll */
@@ -428,20 +438,23 @@ static int run(struct daemon *daemon)
                 stop(daemon);
         close_listeners(daemon);
         /* A name resolution cannot be interrupted: one that takes too long ends with the process. */
-        if (!background_stop(now_ns() + (int64_t)BACKGROUND_TIMEOUT_MS * NS_PER_MS))
-                _exit(serving ? EXIT_SUCCESS : EXIT_FAILURE);
+        const bool idle = background_stop(now_ns() + (int64_t)BACKGROUND_TIMEOUT_MS * NS_PER_MS);
+        const int status = serving && !holder_has_ended() ? EXIT_SUCCESS : EXIT_FAILURE;
+        holder_stand_in();
+        if (!idle)
+                _exit(status);
         server_free(daemon->server);
         /* What is owned goes on, and its leases and reactors do on their threads to the very end: nothing
          * that they use is freed. */
-        if (holder_exists())
-                return serving ? EXIT_SUCCESS : EXIT_FAILURE;
+        if (holder_keeps_sockets())
+                return status;
         end_service(daemon);
         guard_clear(&daemon->service.guard);
         tls_free(daemon->tls);
         access_free(daemon->access);
         accounts_free(daemon->accounts);
         close(daemon->signal_fd);
-        return serving ? EXIT_SUCCESS : EXIT_FAILURE;
+        return status;
 }
 
 int main(int argc, char **argv)

@@ -32,33 +32,59 @@ static pid_t passed_to(pid_t process)
         return process;
 }
 
-/* The holder is the keeper's child too, once the daemon has ended, and has the daemon's name until it gives
- * itself another. */
-static bool is_daemon(pid_t process)
+static bool process_is_called(pid_t process, const char *line)
 {
         char path[64];
         snprintf(path, sizeof path, "/proc/%d/comm", (int)process);
         char *const name = file_read(path);
-        const bool is = name != NULL && strcmp(name, "sockwrightd\n") == 0 && passed_to(process) == process;
+        const bool is = name != NULL && strcmp(name, line) == 0;
         free(name);
         return is;
 }
 
-pid_t kept_daemon(const struct daemon *keeper)
+/* The holder is the keeper's child too, once the daemon has ended, and has the daemon's name until it gives
+ * itself another. */
+static bool is_daemon(pid_t process)
+{
+        return process_is_called(process, "sockwrightd\n") && passed_to(process) == process;
+}
+
+static bool is_holder(pid_t process)
+{
+        return process_is_called(process, "holder\n");
+}
+
+/* The main thread's; 0: there is none. */
+static pid_t find_child(pid_t parent, bool (*is_it)(pid_t process))
 {
         char path[64];
-        snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)keeper->pid, (int)keeper->pid);
+        snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)parent, (int)parent);
         char *const children = file_read(path);
         pid_t found = 0;
         char *at = children;
         while (at != NULL && *at != '\0' && found == 0) {
                 const pid_t child = (pid_t)strtol(at, &at, 10);
                 at += strspn(at, " ");
-                if (child > 0 && is_daemon(child))
+                if (child > 0 && is_it(child))
                         found = child;
         }
         free(children);
         return found;
+}
+
+pid_t kept_daemon(const struct daemon *keeper)
+{
+        return find_child(keeper->pid, is_daemon);
+}
+
+pid_t kept_holder(const struct daemon *keeper)
+{
+        const int64_t deadline = milliseconds() + BACK_DEADLINE_MS;
+        pid_t holder = 0;
+        while ((holder = find_child(kept_daemon(keeper), is_holder)) == 0 && milliseconds() < deadline)
+                nap();
+        assert_int_not_equal(holder, 0);
+        return holder;
 }
 
 /* What it prints at each start would fill the pipe. */
@@ -104,4 +130,35 @@ void kept_end(struct stage *stage, int signal)
         assert_return_code(kill(before, signal), errno);
         kept_await(stage->daemon, before);
         kept_await_ready(stage);
+}
+
+void kept_await_said(const struct daemon *keeper, const char *text)
+{
+        const int64_t deadline = milliseconds() + BACK_DEADLINE_MS;
+        for (bool said = false; !said;) {
+                char *const log = daemon_log(keeper);
+                said = strstr(log, text) != NULL;
+                free(log);
+                if (!said && milliseconds() > deadline)
+                        fail_msg("it does not say \"%s\"", text);
+                nap();
+        }
+}
+
+json_t *kept_list(struct stage *stage, const char *path)
+{
+        json_t *const json = json_deep_copy(get(stage, 200, "%s", path)->json);
+        json_object_del(json, "duration_us");
+        json_object_del(json, "expires");
+        return json;
+}
+
+void kept_expect_same(json_t *before, json_t *after)
+{
+        if (!json_equal(before, after)) {
+                char *const one = json_dumps(before, 0), *const other = json_dumps(after, 0);
+                fail_msg("before: %s\nafter: %s", one, other);
+        }
+        json_decref(before);
+        json_decref(after);
 }

@@ -40,24 +40,6 @@ static int connect_to(int port)
         return fd;
 }
 
-/* The list, without what differs each time. */
-static json_t *list(struct stage *stage, const char *path)
-{
-        json_t *const json = json_deep_copy(get(stage, 200, "%s", path)->json);
-        json_object_del(json, "duration_us");
-        return json;
-}
-
-static void expect_same(json_t *before, json_t *after)
-{
-        if (!json_equal(before, after)) {
-                char *const one = json_dumps(before, 0), *const other = json_dumps(after, 0);
-                fail_msg("before: %s\nafter: %s", one, other);
-        }
-        json_decref(before);
-        json_decref(after);
-}
-
 /* A bit of everything; then the same lists, and the same bytes. */
 static void play_ending(struct stage *stage, const void *row)
 {
@@ -91,12 +73,12 @@ static void play_ending(struct stage *stage, const void *row)
         for (int i = 0; i < PENDING; i++)
                 pending[i] = connect_to(port);
         snprintf(path, sizeof path, "/v1/sessions/%s", session_id);
-        json_t *const sockets = list(stage, "/v1/sockets"), *const sessions = list(stage, path);
+        json_t *const sockets = kept_list(stage, "/v1/sockets"), *const sessions = kept_list(stage, path);
 
         kept_end(stage, ending->signal);
 
-        expect_same(sockets, list(stage, "/v1/sockets"));
-        expect_same(sessions, list(stage, path));
+        kept_expect_same(sockets, kept_list(stage, "/v1/sockets"));
+        kept_expect_same(sessions, kept_list(stage, path));
         expect_text(act(stage, accepted_id, "recv", 200, "{'size':100}"), "second");
         assert_true(flag_at(
                 act(stage, accepted_id, "getsockopt", 200, "{'level':'IPPROTO_TCP','option':'TCP_NODELAY'}"),
@@ -294,17 +276,6 @@ static ino_t program_of(pid_t process)
         return status.st_ino;
 }
 
-static void await_said(const struct daemon *daemon, const char *text)
-{
-        const int64_t deadline = milliseconds() + 10000;
-        for (bool said = false; !said;) {
-                char *const log = daemon_log(daemon);
-                said = strstr(log, text) != NULL;
-                free(log);
-                assert_true(milliseconds() < deadline);
-        }
-}
-
 /* The program is replaced: the next daemon is the new one. One that does not come up is waited for. */
 static void upgrade(struct stage *stage)
 {
@@ -320,7 +291,7 @@ static void upgrade(struct stage *stage)
         assert_string_equal(text_at(get(&other, 200, "/v1/sockets/%s", id), "label"), "kept");
         put_program(NULL, program, "#!/bin/sh\nexit 1\n");
         assert_return_code(kill(kept_daemon(other.daemon), SIGKILL), errno);
-        await_said(other.daemon, "ended with status 1,");
+        kept_await_said(other.daemon, "ended with status 1,");
         put_program(original, program, NULL);
         kept_await_ready(&other);
         assert_string_equal(text_at(get(&other, 200, "/v1/sockets/%s", id), "label"), "kept");
@@ -409,7 +380,7 @@ static pid_t start_crowd(int port)
                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
         for (;;) {
                 const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-                connect(fd, (const struct sockaddr *)&address, sizeof address);
+                (void)connect(fd, (const struct sockaddr *)&address, sizeof address);
                 close(fd);
         }
 }
@@ -450,7 +421,7 @@ static void at_work(struct stage *stage)
 static void keeper_reloads(struct stage *stage)
 {
         assert_return_code(kill(stage->daemon->pid, SIGHUP), errno);
-        await_said(stage->daemon, "notice: reloaded");
+        kept_await_said(stage->daemon, "notice: reloaded");
 }
 
 /* When the keeper is killed, nobody is left who keeps anything: the daemon ends. */

@@ -191,13 +191,10 @@ static struct lease lease_from_now(int64_t ttl_ms)
         return lease;
 }
 
-/* The deadline is what counts, and is written at once. */
 static void set_lease(struct session *session, struct lease lease)
 {
         session->lease = lease;
         session->stored->ttl_ms = lease.ttl_ms;
-        session->stored->expires = lease.expires;
-        session->stored->deadline_ns = lease.deadline_ns;
 }
 
 static struct session *session_new(uint64_t number, struct account *owner, const struct lease *lease,
@@ -265,9 +262,7 @@ struct result sessions_add(struct sessions *sessions, struct account *owner, int
 bool sessions_restore(struct sessions *sessions, struct account *owner, const struct stored_session *stored)
 {
         LOCK_SCOPE(&sessions->lock);
-        const struct lease lease = {
-                .ttl_ms = stored->ttl_ms, .deadline_ns = stored->deadline_ns, .expires = stored->expires
-        };
+        const struct lease lease = lease_from_now(stored->ttl_ms);
         struct session *const session =
                 start(sessions) ? session_new(stored->number, owner, &lease, stored->label, stored->made_by)
                                 : NULL;

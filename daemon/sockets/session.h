@@ -57,8 +57,8 @@ void sessions_free(struct sessions *sessions);
 struct result sessions_add(struct sessions *sessions, struct account *owner, int64_t ttl_ms,
         const char *label, uint64_t made_by, struct session **out);
 
-/* Goes on with a session of an earlier process, whose time may be over by now. Those come in order, before
- * any other. False without memory. */
+/* Goes on with a session of an earlier process: its lease begins anew. Those come in order, before any other.
+ * False without memory. */
 bool sessions_restore(struct sessions *sessions, struct account *owner, const struct stored_session *stored);
 
 /* A reference, or NULL when there is no such session (any more). */

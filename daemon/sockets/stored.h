@@ -44,8 +44,7 @@ struct stored_session {
         _Atomic uint64_t number;
         uint64_t made_by; /* as of a socket */
         char label[LABEL_SIZE], owner[ACCOUNT_NAME_SIZE];
-        int64_t ttl_ms, deadline_ns; /* on now_ns()'s clock, which goes on until the host is restarted */
-        struct timespec expires;
+        int64_t ttl_ms; /* the lease begins anew with each process: nobody can renew it in between */
 };
 
 struct stored_outcome {

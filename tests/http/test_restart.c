@@ -79,6 +79,7 @@ static void play_ending(struct stage *stage, const void *row)
 
         kept_expect_same(sockets, kept_list(stage, "/v1/sockets"));
         kept_expect_same(sessions, kept_list(stage, path));
+        assert_true(strcmp(text_at(get(stage, 200, "%s", path), "expires"), text_at(session, "expires")) > 0);
         expect_text(act(stage, accepted_id, "recv", 200, "{'size':100}"), "second");
         assert_true(flag_at(
                 act(stage, accepted_id, "getsockopt", 200, "{'level':'IPPROTO_TCP','option':'TCP_NODELAY'}"),
@@ -117,7 +118,7 @@ static void parked(struct stage *stage)
         expect_text(act(stage, pair.far, "recv", 200, "{}"), "after");
 }
 
-/* A lease goes on while there is no daemon. */
+/* A lease that nobody renews ends, if later by that. */
 static void lease(struct stage *stage)
 {
         const struct reply *const session = post(stage, 201, "/v1/sessions", "{'ttl_ms':100}");

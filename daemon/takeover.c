@@ -54,13 +54,16 @@ static struct store_image *open_image(const struct estate_item *item)
 {
         const char *reason;
         struct store_image *const image = store_image_open(item->fd, &reason);
-        if (image == NULL)
-                log_write(LOG_LEVEL_ERROR,
-                        "%s: what an earlier daemon left cannot be gone on with: %s. It stays with the "
-                        "service "
-                        "manager, with its sockets, for a daemon that can",
-                        item->name, reason);
-        return image;
+        if (image != NULL)
+                reason = restore_flaw(image);
+        if (reason == NULL)
+                return image;
+        log_write(LOG_LEVEL_ERROR,
+                "%s: what an earlier daemon left cannot be gone on with: %s. It stays with the service "
+                "manager, with its sockets, for a daemon that can",
+                item->name, reason);
+        store_image_close(image);
+        return NULL;
 }
 
 static bool open_parcels(struct takeover *takeover, const struct estate *estate)

@@ -169,13 +169,65 @@ bool restore_gather(const struct store_image *image, struct parcel_items *list)
         bool good = list_records(image, STORE_SOCKETS, &records);
         for (; i < records.count && number_of(records.items[i]) != STORED_COMING && good; i++) {
                 const struct stored_socket *const stored = records.items[i];
-                if (socket_cookie(stored->fd) == stored->cookie)
+                if (stored->cookie != 0 && socket_cookie(stored->fd) == stored->cookie)
                         good = parcel_items_add(list, stored->number, stored->fd);
         }
         if (good && i < records.count)
                 good = gather_coming(image, &records, i, list);
         free(records.items);
         return good;
+}
+
+/* Bytes of records that must be 0 or 1, before they are looked at as such. */
+static const struct flag {
+        enum store_pool pool;
+        size_t offset;
+} flags[] = {
+        { STORE_SOCKETS, offsetof(struct stored_socket, shared) },
+        { STORE_SOCKETS, offsetof(struct stored_socket, claimed) },
+        { STORE_SOCKETS, offsetof(struct stored_socket, unjudged) },
+        { STORE_OUTCOMES, offsetof(struct stored_outcome, sending) },
+        { STORE_OUTCOMES, offsetof(struct stored_outcome, counts_messages) },
+        { STORE_OUTCOMES, offsetof(struct stored_outcome, done) },
+        { STORE_OUTCOMES, offsetof(struct stored_outcome, whole) },
+};
+
+static bool is_sound(enum store_pool pool, const void *record)
+{
+        for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+                if (flags[i].pool == pool && ((const uint8_t *)record)[flags[i].offset] > 1)
+                        return false;
+        const struct stored_session *const session = record;
+        const struct stored_outcome *const outcome = record;
+        return (pool != STORE_SESSIONS || (session->ttl_ms > 0 && session->ttl_ms <= TTL_MAX_MS)) &&
+               (pool != STORE_OUTCOMES || outcome->ended_ns >= 0);
+}
+
+/* Each number is given once. What is coming has none yet. */
+static const char *flaw_of_pool(const struct store_image *image, enum store_pool pool)
+{
+        struct records records;
+        if (!list_records(image, pool, &records))
+                return "there is no memory to read it";
+        bool sound = true;
+        uint64_t before = 0;
+        for (size_t i = 0; i < records.count && sound; i++) {
+                const uint64_t number = number_of(records.items[i]);
+                const bool is_coming = pool == STORE_SOCKETS && number == STORED_COMING;
+                sound = is_sound(pool, records.items[i]) &&
+                        (is_coming || (number > before && number <= store_image_last_number(image)));
+                before = number;
+        }
+        free(records.items);
+        return sound ? NULL : STORE_DAMAGED;
+}
+
+const char *restore_flaw(const struct store_image *image)
+{
+        const char *flaw = NULL;
+        for (int pool = 0; pool < STORE_POOL_COUNT && flaw == NULL; pool++)
+                flaw = flaw_of_pool(image, (enum store_pool)pool);
+        return flaw;
 }
 
 static struct account *owner_of(const struct restore *restore, const char *name)

@@ -12,6 +12,10 @@
  * and gets a number. False without memory. */
 bool restore_gather(const struct store_image *image, struct parcel_items *list);
 
+/* What is wrong with an image, whose process may have damaged it: it is then not to be restored from, and to
+ * be kept as it is. NULL: nothing; what is damaged then is at most what single records say of themselves. */
+const char *restore_flaw(const struct store_image *image);
+
 /* Where what is restored goes. */
 struct restore {
         struct registry *registry;
@@ -27,6 +31,6 @@ struct restore {
         size_t emptied; /* sockets whose kept bytes cannot be read, or had no room */
 };
 
-/* Copies what is live in the image, and takes over the descriptors; those that are of no use are closed.
- * Before anything else is made. False without memory: what has been restored by then stays. */
+/* Copies what is live in an image without a flaw, and takes over the descriptors; those that are of no use
+ * are closed. Before anything else is made. False without memory: what has been restored by then stays. */
 bool restore_run(struct restore *restore, const struct store_image *image, struct parcel_items *list);

@@ -24,6 +24,9 @@ enum { CLASS_KEPT = 4 };
 
 static const uint64_t MAGIC = 0x746867697277736bU, EXTENTS_SIZE = UINT64_C(1) << 36, HEADER_SIZE = 4096;
 
+/* No daemon comes as far in giving numbers. */
+static const uint64_t NUMBER_MOST = UINT64_C(1) << 56;
+
 static const struct pool_layout {
         size_t slot_size, count;
 } layouts[STORE_POOL_COUNT] = {
@@ -215,6 +218,28 @@ struct store_image {
         uint64_t size;
 };
 
+/* One behind the other, and all in the image. */
+static bool has_sound_pools(const struct store_image *image)
+{
+        uint64_t end = HEADER_SIZE;
+        for (int i = 0; i < STORE_POOL_COUNT; i++) {
+                const struct pool_place *const place = &image->header->pools[i];
+                if (place->slot_size != round_up(layouts[i].slot_size, _Alignof(max_align_t)) ||
+                        place->used > place->count || place->offset % _Alignof(max_align_t) != 0 ||
+                        place->offset < end || place->offset > image->size ||
+                        place->count > (image->size - place->offset) / place->slot_size)
+                        return false;
+                end = place->offset + place->count * place->slot_size;
+        }
+        return image->header->extents_offset >= end && image->header->extents_offset <= image->size;
+}
+
+static bool has_sound_ids(const struct header *header)
+{
+        const size_t size = strspn(header->prefix, "0123456789abcdefghijklmnopqrstuvwxyz");
+        return header->prefix[size] == '\0' && header->last_number <= NUMBER_MOST;
+}
+
 static const char *flaw_of(const struct store_image *image)
 {
         const struct header *const header = image->header;
@@ -222,15 +247,9 @@ static const char *flaw_of(const struct store_image *image)
                 return "it is no stored memory of sockwrightd";
         if (header->version != STORED_VERSION)
                 return "another version of sockwrightd wrote it";
-        if (header->size != image->size || header->prefix[STORE_PREFIX_SIZE - 1] != '\0')
-                return "it is damaged";
-        for (int i = 0; i < STORE_POOL_COUNT; i++) {
-                const struct pool_place *const place = &header->pools[i];
-                if (place->slot_size != round_up(layouts[i].slot_size, _Alignof(max_align_t)) ||
-                        place->used > place->count || place->count > image->size / place->slot_size ||
-                        place->offset > image->size - place->count * place->slot_size)
-                        return "it is damaged";
-        }
+        if (header->size != image->size || header->prefix[STORE_PREFIX_SIZE - 1] != '\0' ||
+                !has_sound_pools(image) || !has_sound_ids(header))
+                return STORE_DAMAGED;
         return NULL;
 }
 
@@ -297,9 +316,15 @@ const uint8_t *store_image_bytes(const struct store_image *image, uint64_t exten
         const uint64_t begin = extent & ~(uint64_t)CLASS_MASK;
         const uint64_t class = extent & CLASS_MASK;
         if (extent == 0 || class >= CLASS_COUNT || class_size((unsigned)class) < size ||
-                begin < image->header->extents_offset || begin > image->size - class_size((unsigned)class))
+                begin < image->header->extents_offset || begin > image->size ||
+                class_size((unsigned)class) > image->size - begin)
                 return NULL;
         return image->base + begin;
+}
+
+uint64_t store_image_last_number(const struct store_image *image)
+{
+        return image->header->last_number;
 }
 
 uint64_t store_image_take_number(const struct store_image *image)

@@ -40,6 +40,9 @@ size_t store_size(uint64_t extent); /* no less than was asked for */
 /* The memory of an earlier process, to read from; what it holds is copied, and it is closed. */
 struct store_image;
 
+/* What is said of one whose numbers lead nowhere. */
+#define STORE_DAMAGED "it is damaged"
+
 /* NULL: it is none that can be read; *reason says why. The descriptor stays the caller's. */
 struct store_image *store_image_open(int fd, const char **reason);
 void store_image_close(struct store_image *image);
@@ -54,7 +57,8 @@ void **store_image_list(const struct store_image *image, enum store_pool pool, s
 /* NULL: the extent is none of the image's. */
 const uint8_t *store_image_bytes(const struct store_image *image, uint64_t extent, size_t size);
 
-/* The next number of its ids, for what its own process could not number any more. */
+/* The last number of its ids; and the next one, for what its own process could not number any more. */
+uint64_t store_image_last_number(const struct store_image *image);
 uint64_t store_image_take_number(const struct store_image *image);
 
 /* The ids go on from the image's. Before any socket is made. */

@@ -333,6 +333,18 @@ class Service(unittest.TestCase):
         self.unreadable(lambda kept: os.pwrite(kept[0].fileno(), bytes(4096), 0))
         self.assertIn("it is no stored memory of sockwrightd", self.log())
 
+    def test_damage_of_records_is_kept(self):
+        last_number = 144
+        kept, name = self.unreadable(lambda kept: os.pwrite(kept[0].fileno(), bytes(8), last_number))
+        self.assertIn("it is damaged", self.log())
+        os.pwrite(kept[0].fileno(), (1).to_bytes(8, "little"), last_number)
+        process = self.start_with(kept, name)
+        self.hear("FDSTOREREMOVE=1")
+        self.let_go()
+        self.expect("READY=1")
+        self.assertEqual(self.ask("GET", "/v1/sockets", None)["sockets"][0]["label"], "old")
+        self.stop(process)
+
     def test_a_set_without_its_memory_is_kept(self):
         with socket.socket() as parcel:
             process = self.start_with([parcel])

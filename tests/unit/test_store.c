@@ -107,6 +107,44 @@ static void is_read_by_a_later_process(void **state)
         store_free(extent);
 }
 
+/* A version may have fewer slots, and less room for extents than the largest of them takes. */
+static void reads_a_small_one(void **state)
+{
+        enum {
+                SIZE = 1 << 16,
+                WORDS = 19,
+                SIZE_AT = 2,
+                POOLS_AT = 3,
+                POOL_WORDS = 4,
+                EXTENTS_AT = 15,
+                LARGEST = 19
+        };
+        const char *reason;
+        uint64_t header[WORDS];
+        (void)state;
+        assert_true(store_open());
+        fd_auto const int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        assert_int_equal(ftruncate(fd, SIZE), 0);
+        assert_int_equal(pread(store_fd(), header, sizeof header, 0), sizeof header);
+        header[SIZE_AT] = SIZE;
+        header[EXTENTS_AT] = 4096;
+        for (int i = 0; i < STORE_POOL_COUNT; i++) {
+                uint64_t *const pool = &header[POOLS_AT + (size_t)i * POOL_WORDS];
+                pool[0] = 4096;
+                pool[2] = pool[3] = 0;
+        }
+        assert_int_equal(pwrite(fd, header, sizeof header, 0), sizeof header);
+        assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW), 0);
+        struct store_image *const image = store_image_open(fd, &reason);
+        assert_non_null(image);
+        assert_null(store_image_next(image, STORE_SOCKETS, NULL));
+        assert_non_null(store_image_bytes(image, 4096, 100));
+        assert_null(store_image_bytes(image, 0, 100));
+        assert_null(store_image_bytes(image, SIZE, 100));
+        assert_null(store_image_bytes(image, 4096 | LARGEST, 100));
+        store_image_close(image);
+}
+
 /* What a descriptor may be that is no stored memory; `word` is written over at `offset`. */
 static const struct flaw {
         const char *name;
@@ -150,6 +188,7 @@ int main(void)
         ROWS_ADD(&all, allocates_what_holds_it, sizes);
         rows_add_one(&all, "pages of what is freed go back", gives_pages_back);
         rows_add_one(&all, "a later process reads what is live", is_read_by_a_later_process);
+        rows_add_one(&all, "a small one is read", reads_a_small_one);
         ROWS_ADD(&all, refuses_what_it_cannot_read, flaws);
         return rows_run("store", &all);
 }

@@ -88,17 +88,35 @@ static bool has_memory(const struct estate *estate, const char *name)
         return false;
 }
 
-/* The first set that can be read: another one is older than that, or another version's. */
-static struct takeover *find_set(const struct estate *estate)
+/* When its memory was begun is in its name. */
+static unsigned long long begin_of(const struct estate_item *item)
+{
+        return strtoull(item->name + strlen(HOLDER_SET_PREFIX), NULL, 16);
+}
+
+static int compare_newest_first(const void *one, const void *other)
+{
+        const unsigned long long first = begin_of(one), second = begin_of(other);
+        return (first < second) - (first > second);
+}
+
+/* The newest set that can be read. */
+static struct takeover *find_set(struct estate *estate)
 {
         struct takeover *const takeover = calloc(1, sizeof *takeover);
-        for (size_t i = 0; i < estate->count && takeover != NULL && takeover->image == NULL; i++) {
+        qsort(estate->items, estate->count, sizeof *estate->items, compare_newest_first);
+        for (size_t i = 0; i < estate->count && takeover != NULL; i++) {
                 const struct estate_item *const item = &estate->items[i];
                 if (!has_memory(estate, item->name))
                         log_write(LOG_LEVEL_ERROR, "%s: what an earlier daemon left has lost its memory",
                                 item->name);
                 if (!is_memory(item->fd))
                         continue;
+                if (takeover->image != NULL) {
+                        log_write(LOG_LEVEL_ERROR, "%s: an older set: it stays with the service manager",
+                                item->name);
+                        continue;
+                }
                 takeover->image = open_image(item);
                 memcpy(takeover->name, item->name, sizeof takeover->name);
         }
@@ -109,7 +127,7 @@ static struct takeover *find_set(const struct estate *estate)
 }
 
 /* seccomp: close */
-bool takeover_begin(const struct estate *estate, struct takeover **out)
+bool takeover_begin(struct estate *estate, struct takeover **out)
 {
         *out = estate->count == 0 ? NULL : find_set(estate);
         bool good = true;

@@ -20,10 +20,11 @@ bool estate_add(struct estate *estate, int fd, const char *name);
 
 struct takeover;
 
-/* Looks through what was kept for a set to go on with, and closes the rest, which stays in the store: a set
- * that this daemon cannot read is logged as an error, and nothing of it is lost. Before the registry is made,
- * whose ids go on from the set's. False after logging why the set cannot be had, though it could be read. */
-bool takeover_begin(const struct estate *estate, struct takeover **out);
+/* Looks through what was kept for the newest set to go on with, and closes the rest, which stays in the
+ * store: an older set, or one that this daemon cannot read, is logged as an error, and nothing of it is lost.
+ * Before the registry is made, whose ids go on from the set's. False after logging why the set cannot be had,
+ * though it could be read. */
+bool takeover_begin(struct estate *estate, struct takeover **out);
 
 /* Makes its sockets and sessions the service's, and has the store forget the set. Frees the takeover. NULL:
  * there was nothing; the holder then takes charge all the same. False after logging why not: the set is still

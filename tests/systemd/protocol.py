@@ -352,6 +352,28 @@ class Service(unittest.TestCase):
         self.assertIn("kept-test", self.log())
         self.stop(process)
 
+    def leave(self, label):
+        """What a daemon leaves that had one socket, and under which name."""
+        process = self.start()
+        self.expect("READY=1")
+        self.ask("POST", "/v1/sockets", json.dumps({"label": label}))
+        return self.die(process)
+
+    def test_the_newest_set_is_gone_on_with(self):
+        old, new = self.leave("old"), self.leave("new")
+        for order in (old, new), (new, old):
+            with self.subTest(first=order[0][1]):
+                names = ["sockwrightd.socket"] * 2 + [name for kept, name in order for _ in kept]
+                process = self.start(passed=[self.local, self.tcp] + [one for kept, _ in order for one in kept], names=names)
+                self.assertIn("FDNAME=" + new[1], self.hear("FDSTOREREMOVE=1")[0])
+                self.let_go()
+                self.expect("READY=1")
+                self.assertEqual(self.ask("GET", "/v1/sockets", None)["sockets"][0]["label"], "new")
+                self.assertIn(old[1] + ": an older set", self.log())
+                self.stop(process)
+                self.hear("FDSTORE=1")
+                self.let_go()
+
     def test_no_descriptors_left(self):
         process = self.start()
         self.expect("READY=1")

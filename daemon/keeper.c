@@ -68,15 +68,6 @@ static time_t seconds(void)
         return now.tv_sec;
 }
 
-/* Takes the descriptor over. */
-static void keep(struct estate *store, int fd, const char *name)
-{
-        if (strchr(name, ':') == NULL && estate_add(store, fd, name))
-                return;
-        log_write(LOG_LEVEL_ERROR, "keeper: no room for a descriptor \"%s\"", name);
-        close(fd);
-}
-
 static void forget(struct estate *store, const char *name)
 {
         size_t left = 0;
@@ -87,6 +78,37 @@ static void forget(struct estate *store, const char *name)
                         store->items[left++] = store->items[i];
         }
         store->count = left;
+}
+
+/* Half a set is none: what was kept first goes, which no daemon could go on with. False when that does not
+ * do.
+ */
+static bool make_room(struct estate *store, size_t count)
+{
+        size_t first = 0;
+        while (first < store->count && store->count + count > ESTATE_MAX) {
+                char name[HOLDER_NAME_SIZE];
+                memcpy(name, store->items[first].name, sizeof name);
+                if (strncmp(name, HOLDER_SET_PREFIX, strlen(HOLDER_SET_PREFIX)) != 0) {
+                        first++;
+                        continue;
+                }
+                log_write(LOG_LEVEL_ERROR, "keeper: no room: \"%s\" is let go of", name);
+                forget(store, name);
+        }
+        return store->count + count <= ESTATE_MAX;
+}
+
+/* Takes the descriptors over: all of them are kept, or none. */
+static void keep(struct estate *store, const int *fds, size_t count, const char *name)
+{
+        const bool fits =
+                strchr(name, ':') == NULL && strlen(name) < HOLDER_NAME_SIZE && make_room(store, count);
+        if (!fits)
+                log_write(LOG_LEVEL_ERROR, "keeper: no room for %zu descriptors \"%s\"", count, name);
+        for (size_t i = 0; i < count; i++)
+                if (!fits || !estate_add(store, fds[i], name))
+                        close(fds[i]);
 }
 
 /* The value of a line "NAME=value", cut off where it has no room; "" when there is none. */
@@ -115,12 +137,10 @@ static void hear(struct keeper *keeper, const char *text, const int *fds, size_t
         char name[HOLDER_NAME_SIZE * 2];
         value_of(text, "FDNAME", name, sizeof name);
         const bool stores = says(text, "FDSTORE"), forgets = says(text, "FDSTOREREMOVE");
-        for (size_t i = 0; i < count; i++) {
-                if (stores)
-                        keep(&keeper->store, fds[i], name[0] == '\0' ? "stored" : name);
-                else
-                        close(fds[i]); /* of a BARRIER=1, whose sender sees that */
-        }
+        if (stores)
+                keep(&keeper->store, fds, count, name[0] == '\0' ? "stored" : name);
+        for (size_t i = 0; i < count && !stores; i++)
+                close(fds[i]); /* of a BARRIER=1, whose sender sees that */
         if (forgets)
                 forget(&keeper->store, name);
         if (says(text, "READY")) {
@@ -394,7 +414,7 @@ static bool take_passed(struct keeper *keeper)
         char **names = NULL;
         const int passed = sd_listen_fds_with_names(1, &names);
         for (int i = 0; i < passed; i++) {
-                keep(&keeper->store, SD_LISTEN_FDS_START + i, names[i]);
+                keep(&keeper->store, &(int){ SD_LISTEN_FDS_START + i }, 1, names[i]);
                 free(names[i]);
         }
         free(names);

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """protocol.py: speaks the service manager's part with $SOCKWRIGHTD: notify, watchdog, socket activation, credentials."""
+import collections
 import contextlib
 import ctypes
 import hashlib
@@ -7,6 +8,7 @@ import http.client
 import json
 import os
 import resource
+import shutil
 import signal
 import socket
 import subprocess
@@ -408,6 +410,58 @@ class Service(unittest.TestCase):
                 process = self.start(**{"STATE_DIRECTORY": "/nowhere", place: self.directory.name})
                 self.assertEqual(process.wait(DEADLINE_S), 1)
                 self.assertIn("must be a plain file", self.log())
+
+
+# What the keeper starts in the daemon's place: writes down what it is passed, and gives it one more set to keep.
+FILLER = """#!/usr/bin/python3
+import os, socket, sys
+names = os.environ["LISTEN_FDNAMES"]
+with open({runs!r}, "a") as runs:
+    runs.write(names + "\\n")
+with open({runs!r}) as runs:
+    count = len(runs.readlines())
+if count > len({sizes}):
+    sys.exit(2)
+notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+address = os.environ["NOTIFY_SOCKET"].replace("@", "\\0", 1)
+fds = [os.open("/dev/null", os.O_RDONLY)] * {sizes}[count - 1]
+notify.connect(address)
+socket.send_fds(notify, [b"FDSTORE=1\\nFDPOLL=0\\nFDNAME=kept-%d" % count], fds)
+notify.send(b"READY=1")
+"""
+
+
+class Keeper(unittest.TestCase):
+    def test_sets_are_kept_whole(self):
+        with tempfile.TemporaryDirectory(prefix="sockwright-keeper.") as directory:
+            program, script, runs = (os.path.join(directory, name) for name in ("sockwrightd", "script", "runs"))
+            shutil.copy(DAEMON, program)
+            with open(script, "w", encoding="ascii") as file:
+                file.write(FILLER.format(runs=runs, sizes=[100, 100, 100, 253]))
+            os.chmod(script, 0o700)
+            line = [program, "--keeper", "--listen", "127.0.0.1:0"]
+            for name in "unix", "token-file":
+                line += ["--" + name, os.path.join(directory, name)]
+            environment = {key: value for key, value in os.environ.items() if key != "NOTIFY_SOCKET"}
+            with open(os.path.join(directory, "log"), "w+b") as log, \
+                    subprocess.Popen(line, env=environment, stdout=subprocess.PIPE, stderr=log) as keeper:
+                self.addCleanup(keeper.kill)
+                while not keeper.stdout.readline().startswith(b"listening on http"):
+                    pass
+                os.rename(script, program)
+                with open(f"/proc/{keeper.pid}/task/{keeper.pid}/children", encoding="ascii") as children:
+                    os.kill(int(children.read().split()[0]), signal.SIGKILL)
+                self.assertEqual(keeper.wait(DEADLINE_S), 2)
+                log.seek(0)
+                said = log.read().decode()
+            with open(runs, encoding="ascii") as file:
+                passed = [collections.Counter(run.strip().split(":")) for run in file]
+        left = next(name for name in passed[0] if name.startswith("kept-"))
+        self.assertEqual(passed[2], {"listeners": 2, left: 1, "kept-1": 100, "kept-2": 100})
+        self.assertEqual(passed[3], {"listeners": 2, "kept-2": 100, "kept-3": 100})
+        self.assertEqual(passed[4], {"listeners": 2, "kept-4": 253})
+        for name in left, "kept-1", "kept-2", "kept-3":
+            self.assertIn(f"keeper: no room: \"{name}\" is let go of", said)
 
 
 if __name__ == "__main__":

@@ -186,7 +186,7 @@ static void check_piece(struct toil *toil, const uint8_t *bytes, size_t size)
         }
         for (size_t i = 0; i < size && !*toil->complaint; i++)
                 if (bytes[i] != byte_at(toil->made + i))
-                        COMPLAIN(toil, "the byte at %lu is another one", toil->made + i);
+                        COMPLAIN(toil, "the byte at %zu is another one", (size_t)toil->made + i);
 }
 
 void *toil_send(void *context)

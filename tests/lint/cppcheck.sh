@@ -19,8 +19,7 @@ set -- \
         --suppress=returnDanglingLifetime:api/option_codec.c \
         --suppress=internalAstError \
         --suppress=resourceLeak \
-        --suppress=readdirCalled:tests/http/daemon.c \
-        --suppress=readdirCalled:daemon/sockets/netns.c \
+        --suppress=readdirCalled \
         --suppress=missingIncludeSystem --suppress=unmatchedSuppression
 
 # jansson's loops, which it would otherwise not understand (it splits -D at semicolons, so these have none).

@@ -16,7 +16,7 @@
 #include "daemon/sockets/registry.h"
 #include "daemon/sockets/waiter.h"
 
-enum { EVENTS_AT_ONCE = 64, ERRORS_AT_ONCE = 64 };
+enum { EVENTS_AT_ONCE = 64 };
 
 static const int64_t NS_PER_MS = 1000000;
 
@@ -58,15 +58,6 @@ static void enter(struct reactors *reactors)
                 &(reactors)->lock;                                                                           \
         enter(reactors)
 
-/* What stands in the error queue would be told of for ever. seccomp: recvfrom */
-static void empty_error_queue(int fd)
-{
-        int left = ERRORS_AT_ONCE;
-        char none;
-        while (left > 0 && recv(fd, &none, 0, MSG_ERRQUEUE | MSG_DONTWAIT) >= 0)
-                left--;
-}
-
 /* Milliseconds until a link is due, rounded up; -1: none waits for a time. Turns those that are. */
 static int run_later(struct reactors *reactors)
 {
@@ -101,8 +92,8 @@ static void run_event(struct reactors *reactors, const struct epoll_event *event
         if (link == NULL)
                 return;
         if ((event->events & EPOLLERR) != 0) {
-                empty_error_queue(link->in.fd);
-                empty_error_queue(link->out.fd);
+                socket_empty_error_queue(link->in.fd);
+                socket_empty_error_queue(link->out.fd);
         }
         link_turn(link);
 }
@@ -238,6 +229,19 @@ static struct result reactor_begin(struct reactor *reactor)
         return result;
 }
 
+static const char taken[] = "a reactor or a stream has the socket for itself";
+
+/* Whoever has the directions for itself would take what calls wait for. */
+static struct result nobody_waits(const char *call, const struct socket *socket, unsigned directions)
+{
+        struct result busy = refused(call, EBUSY);
+        busy.detail = "calls wait on the socket: what they wait for would be taken from them";
+        for (int direction = 0; direction < DIRECTION_COUNT; direction++)
+                if ((directions & 1u << direction) != 0 && socket->lanes[direction].parked > 0)
+                        return busy;
+        return DONE;
+}
+
 static struct result is_free(const struct socket *socket, const struct reactor_plan *plan)
 {
         struct result busy = refused("reactor", EBUSY);
@@ -247,12 +251,11 @@ static struct result is_free(const struct socket *socket, const struct reactor_p
                 busy.detail = "the socket has a reactor that runs: DELETE it first";
                 return busy;
         }
-        busy.detail = "calls wait on the socket: a reactor would take what they wait for";
-        const unsigned directions = directions_for(socket, plan->kind);
-        for (int direction = 0; direction < DIRECTION_COUNT; direction++)
-                if ((directions & 1u << direction) != 0 && socket->lanes[direction].parked > 0)
-                        return busy;
-        return DONE;
+        if (socket->tenant != NULL) {
+                busy.detail = taken;
+                return busy;
+        }
+        return nobody_waits("reactor", socket, directions_for(socket, plan->kind));
 }
 
 struct result reactors_start(
@@ -293,6 +296,29 @@ static void report(const struct reactor *reactor, struct reactor_report *out)
         }
 }
 
+struct result reactors_lend(struct reactors *reactors, struct socket *socket, struct tenant *tenant)
+{
+        const unsigned both = 1u << DIRECTION_RECEIVE | 1u << DIRECTION_SEND;
+        struct result busy = refused("stream", EBUSY);
+        busy.detail = taken;
+        ENTER_SCOPE(reactors);
+        if (socket->closed)
+                return refused("stream", ECANCELED);
+        if (socket->tenant != NULL || socket->reacting != 0)
+                return busy;
+        TRY(nobody_waits("stream", socket, both));
+        socket->tenant = tenant;
+        socket->reacting = both;
+        return DONE;
+}
+
+void reactors_take_back(struct reactors *reactors, struct socket *socket)
+{
+        ENTER_SCOPE(reactors);
+        socket->tenant = NULL;
+        socket->reacting = 0;
+}
+
 bool reactors_read(struct reactors *reactors, struct socket *socket, struct reactor_report *out)
 {
         ENTER_SCOPE(reactors);
@@ -321,6 +347,8 @@ void reactors_forget(struct reactors *reactors, struct socket *socket)
         ENTER_SCOPE(reactors);
         if (socket->reactor != NULL)
                 reactor_drop(socket->reactor);
+        if (socket->tenant != NULL)
+                socket->tenant->evict(socket->tenant);
         for (struct reactor *reactor = reactors->first; reactor != NULL; reactor = reactor->next)
                 if (reactor->plan.to == socket)
                         reactor_end(reactor, ECANCELED);

@@ -70,8 +70,8 @@ struct reactors *reactors_new(
 /* Ends the thread and all reactors. Accepts NULL. */
 void reactors_free(struct reactors *reactors);
 
-/* Copies what the plan points to. EBUSY while the socket has a reactor that runs, or calls wait on it;
- * ECANCELED when it is closed. RESULT_QUOTA. Safe from any thread, as are those below. */
+/* Copies what the plan points to. EBUSY while the socket has a reactor that runs or a tenant, or calls wait
+ * on it; ECANCELED when it is closed. RESULT_QUOTA. Safe from any thread, as are those below. */
 struct result reactors_start(
         struct reactors *reactors, struct socket *socket, const struct reactor_plan *plan);
 
@@ -82,6 +82,18 @@ bool reactors_read(struct reactors *reactors, struct socket *socket, struct reac
  * has done. False: there is none. */
 bool reactors_stop(struct reactors *reactors, struct socket *socket, struct reactor_report *out);
 
+/* Somebody beside the reactors who has a socket for itself. */
+struct tenant {
+        /* The socket is about to be closed; its descriptor must not be put into an epoll again. Called at
+         * most once, under the reactors' lock, on any thread. */
+        void (*evict)(struct tenant *tenant);
+};
+
+/* Lets a tenant have both directions of a socket; the caller has a reference to that as long. EBUSY and
+ * ECANCELED, as above. */
+struct result reactors_lend(struct reactors *reactors, struct socket *socket, struct tenant *tenant);
+void reactors_take_back(struct reactors *reactors, struct socket *socket);
+
 /* For a socket that is to be closed (socket->closed is set), before it is: ends its reactor and those that
- * forward to it. */
+ * forward to it, and evicts its tenant. */
 void reactors_forget(struct reactors *reactors, struct socket *socket);

@@ -124,10 +124,12 @@ void reactor_end(struct reactor *reactor, int error)
                 next = link->next;
                 link_end(link);
         }
-        if (!reactor->ended)
+        /* What has ended before does not have the socket any more: somebody else may. */
+        if (!reactor->ended) {
                 reactor->error = error;
+                reactor->socket->reacting = 0;
+        }
         reactor->ended = true;
-        reactor->socket->reacting = 0;
 }
 
 /* An echo and a forward pass a stream's end on; an accepted connection has no more to send in any case. A

@@ -17,14 +17,6 @@ static enum step fail(struct link *link, int error)
         return STEP_ENDED;
 }
 
-/* What a datagram socket says of one datagram, and not of itself. */
-static bool is_passing(int error)
-{
-        return error == ECONNREFUSED || error == EHOSTUNREACH || error == ENETUNREACH || error == EHOSTDOWN ||
-               error == ENETDOWN || error == EMSGSIZE || error == ECONNRESET || error == EPERM ||
-               error == ENOENT;
-}
-
 static bool is_blocked(int error)
 {
         return error == EAGAIN || error == EINTR;
@@ -83,7 +75,7 @@ static enum step read_some(struct link *link, uint8_t *bytes, size_t size, size_
         const struct result result = read_any(link, bytes, size, used);
         if (result.kind == RESULT_REFUSED && is_short(result.error))
                 return try_later(link);
-        if (result.kind == RESULT_WAIT || (link->datagrams && is_passing(result.error)))
+        if (result.kind == RESULT_WAIT || (link->datagrams && socket_error_passes(result.error)))
                 return STEP_READABLE;
         if (result.kind != RESULT_DONE)
                 return fail(link, result.error);
@@ -138,7 +130,7 @@ static enum step send_output(struct link *link)
         enum step step = send_some(link, link->output, link->output_size, &used);
         link->output += used;
         link->output_size -= used;
-        if (step == STEP_ENDED && (link->answers || (link->datagrams && is_passing(link->error)))) {
+        if (step == STEP_ENDED && (link->answers || (link->datagrams && socket_error_passes(link->error)))) {
                 link->reactor->counts.dropped++;
                 link->error = 0;
                 link->sending = false;

@@ -164,6 +164,23 @@ void socket_close(struct socket *socket, bool reset)
                 shutdown(socket->fd, SHUT_RDWR);
 }
 
+/* seccomp: recvfrom */
+void socket_empty_error_queue(int fd)
+{
+        enum { ERRORS_AT_ONCE = 64 };
+        int left = ERRORS_AT_ONCE;
+        char none;
+        while (left > 0 && recv(fd, &none, 0, MSG_ERRQUEUE | MSG_DONTWAIT) >= 0)
+                left--;
+}
+
+bool socket_error_passes(int error)
+{
+        return error == ECONNREFUSED || error == EHOSTUNREACH || error == ENETUNREACH || error == EHOSTDOWN ||
+               error == ENETDOWN || error == EMSGSIZE || error == ECONNRESET || error == EPERM ||
+               error == ENOENT;
+}
+
 uint64_t socket_position(const struct socket *socket, enum direction direction)
 {
         const struct tally *const tally =

@@ -13,6 +13,7 @@
 struct look;
 struct reactor;
 struct session;
+struct tenant;
 struct wait;
 
 enum direction { DIRECTION_RECEIVE, DIRECTION_SEND, DIRECTION_COUNT };
@@ -45,9 +46,10 @@ struct socket {
                 uint64_t found;  /* the message that was looked for last … */
                 size_t found_at; /* … and how many bytes stand before it */
         } kept;
-        /* Guarded by the reactors' lock; the bits of the directions that a reactor has for itself are also
-         * read without. */
+        /* Guarded by the reactors' lock; the bits of the directions that a reactor or a tenant has for itself
+         * are also read without. */
         struct reactor *reactor;
+        struct tenant *tenant;
         _Atomic unsigned reacting;
         /* Guarded by the waiter's lock: its name in the epoll (0: not there), whether it is asked for events,
          * how many calls wait on it (read without the lock too), and a ring of those that only look. */
@@ -102,6 +104,12 @@ bool accept_falls_short(int error);
 
 /* Closes a connection that nobody is to have: its peer sees a reset. */
 void connection_reset(int fd);
+
+/* What an epoll would tell of for ever: throws away what stands in the error queue. */
+void socket_empty_error_queue(int fd);
+
+/* Whether an error of a socket with boundaries is one message's, after which it goes on. */
+bool socket_error_passes(int error);
 
 /* Before a system call that only a non-blocking descriptor keeps from waiting: whoever has it too may have
  * made it blocking. */

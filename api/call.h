@@ -11,6 +11,7 @@
 struct batch;
 struct call;
 struct draft;
+struct far_end;
 struct goal;
 struct keyed;
 struct lookup;
@@ -84,6 +85,8 @@ struct call {
         struct draft *draft; /* of a sendmsg: its messages as the kernel takes them, in the arena */
         int *expect;         /* errnos that the caller expects, in the arena */
         size_t expect_count;
+
+        struct far_end *far_end; /* the owner's, of a stream; else NULL */
 
         /* Set by the owner before call_begin(). suspend() is called each time that the call parks, on the
          * owner's thread; the call must not be touched from then until resume(), which comes once, on any

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "api/batch.h"
+#include "api/far_end.h"
 #include "api/keyed.h"
 #include "api/place.h"
 #include "api/record.h"
@@ -138,13 +139,14 @@ static void prepare_wait(struct call *call, enum attempt (*attempt)(struct wait 
         call->wait.wake = wake;
 }
 
-/* A direction that a reactor has for itself is nobody else's. */
+/* A direction that a reactor or a stream has for itself is nobody else's. */
 static bool is_reacting(struct call *call, enum direction direction)
 {
         if ((call->socket->reacting & 1u << direction) == 0)
                 return false;
         call->result = refused(call->operation->system_call, EBUSY);
-        call->result.detail = "a reactor serves the socket: DELETE it first";
+        call->result.detail =
+                "a reactor serves the socket, or a stream has it: DELETE the one, or close the other, first";
         return true;
 }
 
@@ -392,6 +394,8 @@ void call_release(struct call *call)
 {
         if (call->wait.in_lane)
                 waiter_leave(call->service->waiter, &call->wait);
+        if (call->far_end != NULL)
+                far_end_leave(call);
         keyed_release(call);
         /* One that has not ended releases itself. */
         if (call->wait.end == WAIT_FINISHED)

@@ -48,6 +48,17 @@ static bool makes_sockets(const struct operation *operation)
         return operation->success == 201;
 }
 
+/* Becomes a WebSocket, which is held for long. */
+static bool upgrades(const struct operation *operation)
+{
+        return operation->success == 101;
+}
+
+static bool takes_room(const struct operation *operation)
+{
+        return makes_sockets(operation) || upgrades(operation);
+}
+
 /* Where an errno may be expected, an outcome may also be unexpected. */
 static bool expects(const struct operation *operation)
 {
@@ -55,10 +66,10 @@ static bool expects(const struct operation *operation)
         return expect && common_applies(operation, expect);
 }
 
-/* These need no socket, and so take no `expect`, but refuse families that they do not know. */
+/* These take no `expect`, but are refused: families that they do not know, or a socket that is in use. */
 static bool refuses(const struct operation *operation)
 {
-        static const char *const others[] = { "inet_pton", "inet_ntop" };
+        static const char *const others[] = { "inet_pton", "inet_ntop", "socket_stream" };
         for (size_t i = 0; i < sizeof others / sizeof *others; i++)
                 if (strcmp(operation->name, others[i]) == 0)
                         return true;
@@ -119,7 +130,8 @@ static const struct rule rules[] = {
         { .problem = PROBLEM_UNSUPPORTED_MEDIA, .applies = has_body },
         { .problem = PROBLEM_KEY_REUSED, .applies = operation_takes_key },
         { .problem = PROBLEM_ERRNO, .applies = refuses },
-        { .problem = PROBLEM_QUOTA, .applies = makes_sockets },
+        { .problem = PROBLEM_UPGRADE_REQUIRED, .applies = upgrades },
+        { .problem = PROBLEM_QUOTA, .applies = takes_room },
         { .problem = PROBLEM_ACK_REQUIRED, .applies = acknowledges },
         { .problem = PROBLEM_SHUTTING_DOWN, .applies = shuts_down },
 };
@@ -162,8 +174,34 @@ static json_t *document_content(const char *media)
                                  "{s:{s:s}, s:s}", "schema", "type", "string", "example", "openapi: 3.1.0\n");
 }
 
+static const char stream_text[] =
+        "The connection is a WebSocket (RFC 6455) from here on. With the subprotocol `sockwright.bytes`, or "
+        "none, binary messages are bytes both ways, or whole messages where the socket has boundaries; the "
+        "text {\"shutdown\":\"SHUT_WR\"} ends what is sent. With `sockwright.datagrams` each message is a "
+        "text, "
+        "{\"address\":A,\"data\":base64}, and one datagram; without `address` it goes to the connected peer. "
+        "A message that could not be sent is answered by {\"problem\":P}. The daemon closes with 1000 at the "
+        "end "
+        "of the peer's stream, 1001 when it goes down or the socket is deleted, 1011 when the kernel "
+        "refuses, with "
+        "the errno as the reason, 1002, 1003, 1007, 1008 or 1009 for what it cannot take. While it lasts, "
+        "other "
+        "calls that would send or receive are refused with EBUSY. A browser, which cannot set Authorization, "
+        "offers "
+        "the subprotocol `bearer.TOKEN` beside the one that it wants.";
+
+static const char upgrade_headers[] =
+        "{\"Upgrade\":{\"required\":true,\"description\":\"websocket\",\"schema\":{\"type\":\"string\"},"
+        "\"example\":\"websocket\"},"
+        "\"Sec-WebSocket-Accept\":{\"required\":true,\"description\":\"Made of the client's key.\","
+        "\"schema\":{\"type\":\"string\"},\"example\":\"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\"},"
+        "\"Sec-WebSocket-Protocol\":{\"description\":\"The subprotocol, where the client offered some.\","
+        "\"schema\":{\"type\":\"string\"},\"example\":\"sockwright.bytes\"}}";
+
 static const char *success_text(int status)
 {
+        if (status == 101)
+                return stream_text;
         return status == 200 ? "What came of it." : status == 201 ? "What was made." : "It is done.";
 }
 
@@ -180,9 +218,11 @@ static json_t *success_response(struct contract *contract, const struct operatio
 {
         const struct fields *const reply = operation->reply;
         json_t *const response = json_pack("{s:s}", "description", success_text(operation->success));
-        if (operation_takes_key(operation))
+        if (upgrades(operation))
+                contract_set(contract, response, "headers", json_loads(upgrade_headers, 0, NULL));
+        else if (operation_takes_key(operation))
                 contract_set(contract, response, "headers", success_headers(operation));
-        if (operation->success == 204)
+        if (operation->success == 204 || upgrades(operation))
                 return response;
         json_t *const content = json_object();
         contract_set(contract, content, reply->media ? reply->media : "application/json",

@@ -97,6 +97,12 @@ const struct problem_row problem_rows[PROBLEM_COUNT] = {
                 .title = "Unsupported media type",
                 .response = "UnsupportedMedia",
                 .help = "The body is neither JSON nor, where a payload is taken, application/octet-stream." },
+        [PROBLEM_UPGRADE_REQUIRED] = { .status = 426,
+                .type = "upgrade-required",
+                .title = "Upgrade required",
+                .response = "UpgradeRequired",
+                .help = "The path is for WebSockets of version 13 alone, as the headers Upgrade and "
+                        "Sec-WebSocket-Version say." },
         [PROBLEM_QUOTA] = { .status = 429,
                 .type = "quota",
                 .title = "Limit reached",

@@ -22,6 +22,7 @@ enum problem_kind {
         PROBLEM_POSITION_GONE,      /* 410 */
         PROBLEM_TOO_LARGE,          /* 413 */
         PROBLEM_UNSUPPORTED_MEDIA,  /* 415 */
+        PROBLEM_UPGRADE_REQUIRED,   /* 426 */
         PROBLEM_QUOTA,              /* 429 */
         PROBLEM_ACK_REQUIRED,       /* 429 */
         PROBLEM_SHUTTING_DOWN,      /* 503 */

@@ -162,6 +162,9 @@ struct reactor_show_request {
 struct reactor_stop_request {
         char unused;
 };
+struct socket_stream_request {
+        bool half_open;
+};
 struct if_nameindex_request {
         char unused;
 };

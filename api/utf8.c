@@ -46,6 +46,14 @@ size_t utf8_sequence(const char *bytes, size_t size)
         return 0;
 }
 
+bool utf8_is_valid(const char *bytes, size_t size)
+{
+        for (size_t length; size > 0; bytes += length, size -= length)
+                if ((length = utf8_sequence(bytes, size)) == 0)
+                        return false;
+        return true;
+}
+
 size_t utf8_clean(char *out, size_t out_size, const char *bytes, size_t size)
 {
         size_t used = 0;

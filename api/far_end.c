@@ -1,0 +1,71 @@
+/* far_end.c: what a stream does with its socket: taking, giving, shutting down. */
+#include "api/far_end.h"
+
+#include <string.h>
+
+#include "daemon/sockets/cleanup.h"
+#include "daemon/sockets/receive.h"
+#include "daemon/sockets/send.h"
+
+void far_end_leave(struct call *call)
+{
+        if (!call->far_end->lent)
+                return;
+        reactors_take_back(call->service->reactors, call->socket);
+        account_give_back(call->caller.account, RESOURCE_PARKED, 1);
+        call->far_end->lent = false;
+}
+
+/* A socket that was closed meanwhile is no socket any more. */
+static struct result blame_deletion(const struct call *call, struct result result)
+{
+        if (result.kind == RESULT_REFUSED && call->socket->closed)
+                result.error = ECANCELED;
+        return result;
+}
+
+/* seccomp: recvfrom */
+static struct result receive_message(struct socket *socket, uint8_t *bytes, size_t size, struct arrival *out)
+{
+        struct address *const address = &out->address;
+        address->size = sizeof address->storage;
+        const ssize_t length = recvfrom(socket->fd, bytes, size, MSG_DONTWAIT | MSG_TRUNC,
+                (struct sockaddr *)&address->storage, &address->size);
+        if (length < 0)
+                return receive_may_wait(errno, 0) ? would_block("recv") : refused("recv", errno);
+        if (address->size > sizeof address->storage)
+                address->size = sizeof address->storage;
+        address->given = address->size > 0;
+        out->truncated = (size_t)length > size;
+        out->size = out->truncated ? size : (size_t)length;
+        out->end = length == 0 && receive_is_at_end(socket, 0);
+        if (!out->end)
+                tally_add(&socket->stored->received, (uint64_t)length);
+        return DONE;
+}
+
+struct result far_end_receive(struct call *call, uint8_t *bytes, size_t size, struct arrival *out)
+{
+        struct socket *const socket = call->socket;
+        *out = (struct arrival){ 0 };
+        LOCK_SCOPE(&socket->lanes[DIRECTION_RECEIVE].lock);
+        if (socket_has_boundaries(socket))
+                return blame_deletion(call, receive_message(socket, bytes, size, out));
+        const struct result result = receive_piece(socket, bytes, size, 0, &out->size);
+        out->end = out->size == 0;
+        return blame_deletion(call, result);
+}
+
+struct result far_end_send(struct call *call, const uint8_t *bytes, size_t size, size_t *sent)
+{
+        const struct parcel parcel = { .bytes = bytes, .size = size, .offset = SEND_ANYWHERE };
+        bool repeated;
+        LOCK_SCOPE(&call->socket->lanes[DIRECTION_SEND].lock);
+        return blame_deletion(call, send_parcel(call->socket, &parcel, sent, &repeated));
+}
+
+/* seccomp: shutdown */
+struct result far_end_shut_down(struct call *call)
+{
+        return blame_deletion(call, check("shutdown", shutdown(call->socket->fd, SHUT_WR)));
+}

@@ -4,7 +4,10 @@
 
 #include "daemon/browser.h"
 #include "daemon/exchange.h"
+#include "daemon/handshake.h"
 #include "daemon/tls.h"
+
+enum { TOKEN_HEADER_SIZE = 512 };
 
 void request_fail(struct request *request, enum problem_kind kind, const char *parameter, const char *detail)
 {
@@ -50,10 +53,12 @@ static bool spend(struct request *request)
 static bool identify(struct request *request)
 {
         gnutls_session_t session = connection_tls_session(request->connection);
-        char name[ACCOUNT_NAME_SIZE];
+        char name[ACCOUNT_NAME_SIZE], token[TOKEN_HEADER_SIZE];
         const bool certified = session != NULL && tls_peer_name(session, name, sizeof name);
-        const struct introduction introduction = { .authorization =
-                                                           request->headers.values[HEADER_AUTHORIZATION],
+        const char *authorization = request->headers.values[HEADER_AUTHORIZATION];
+        if (authorization == NULL && handshake_token(&request->headers, token, sizeof token))
+                authorization = token;
+        const struct introduction introduction = { .authorization = authorization,
                 .certificate = certified ? name : NULL,
                 .unix_fd = request_is_local(request) ? request_client_fd(request) : -1 };
         if (access_identify(request->server->access, &introduction, &request->call.caller))

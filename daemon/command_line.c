@@ -9,7 +9,7 @@
 #include <string.h>
 
 enum { DEFAULT_TIMEOUT_MS = 30000, MAX_TIMEOUT_MS = 3600000, THREADS_MAX = 256, MAX_HELD_BYTES = 1 << 30 };
-enum { KEPT_OUTCOMES = 10000, KEPT_OUTCOME_BYTES = 16 << 20, KEPT_OUTCOME_S = 3600 };
+enum { DEFAULT_PING_S = 30, KEPT_OUTCOMES = 10000, KEPT_OUTCOME_BYTES = 16 << 20, KEPT_OUTCOME_S = 3600 };
 
 /* What an option does: a command (with what it is about, if it takes an argument), a text to keep, a number
  * to read, a flag to set, or one more text for a list. */
@@ -230,6 +230,14 @@ static const struct row rows[] = {
                 .help = "Stay above the daemon, and start it again when it ends, with all of its sockets and "
                         "sessions as "
                         "they were. For where systemd does not do that." },
+        { .name = "stream-ping-s",
+                .argument = "N",
+                .effect = EFFECT_NUMBER,
+                .min = 1,
+                .max = 86400,
+                .offset = offsetof(struct configuration, stream_ping_s),
+                .help = "How often, in seconds, WebSockets are pinged that say nothing; those that do not "
+                        "answer until the next time are ended. Default: 30." },
         { .name = "log-level",
                 .argument = "LEVEL",
                 .effect = EFFECT_TEXT,
@@ -313,6 +321,7 @@ bool command_line_read(int argc, char **argv, struct configuration *out)
         struct option options[ROW_COUNT + 1] = { 0 };
         *out = (struct configuration){ .max_timeout_ms = MAX_TIMEOUT_MS,
                 .default_timeout_ms = DEFAULT_TIMEOUT_MS,
+                .stream_ping_s = DEFAULT_PING_S,
                 .all.bytes = MAX_HELD_BYTES,
                 .kept_outcomes = KEPT_OUTCOMES,
                 .kept_outcome_bytes = KEPT_OUTCOME_BYTES,

@@ -33,6 +33,7 @@ struct configuration {
         const char *subject; /* of a command: who the token is for, or the policy to check */
         const char *log_level;
         int64_t threads, max_connections_per_address, max_body, max_timeout_ms, default_timeout_ms;
+        int64_t stream_ping_s;
         struct configured_limits {
                 int64_t sockets, parked, bytes, requests;
         } each, all; /* of every name, and of all together */

@@ -34,7 +34,9 @@ struct request {
         bool preflight;            /* a browser asks what a page may do */
         bool for_page;             /* a page of another origin may read the reply */
         struct deadline *deadline; /* the connection's */
-        size_t progress;           /* of the body, since the deadline was moved */
+        struct MHD_UpgradeResponseHandle *upgraded;
+        struct stream *stream; /* that the call is to become; NULL: none, or it has begun */
+        size_t progress;       /* of the body, since the deadline was moved */
         char *body;
         size_t size, capacity;
         int64_t started_ns, discard_until_ns;
@@ -72,8 +74,14 @@ bool request_streams_with_key(struct request *request);
 /* Queues the reply of a request that is done, or of one that has failed. */
 enum MHD_Result request_reply(struct request *request);
 
+/* Queues a reply, which it takes over; NULL: there is none for lack of memory. */
+enum MHD_Result request_queue(struct request *request, int status, struct MHD_Response *response);
+
 /* Begins a reply whose body is received as it goes out. */
 enum MHD_Result request_reply_stream(struct request *request);
+
+/* Makes the connection a WebSocket, or says why not. */
+enum MHD_Result request_upgrade(struct request *request);
 
 /* A live source may pause for longer than a connection may be silent otherwise; 0: for ever. */
 void request_set_idle_timeout(struct request *request, unsigned timeout_s);

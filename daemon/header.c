@@ -25,6 +25,11 @@ static const struct {
         [HEADER_REQUEST_METHOD] = NAME("Access-Control-Request-Method"),
         [HEADER_REQUEST_NETWORK] = NAME("Access-Control-Request-Private-Network"),
         [HEADER_KEY] = NAME("Idempotency-Key"),
+        [HEADER_CONNECTION] = NAME("Connection"),
+        [HEADER_UPGRADE] = NAME("Upgrade"),
+        [HEADER_WEBSOCKET_VERSION] = NAME("Sec-WebSocket-Version"),
+        [HEADER_WEBSOCKET_KEY] = NAME("Sec-WebSocket-Key"),
+        [HEADER_WEBSOCKET_PROTOCOL] = NAME("Sec-WebSocket-Protocol"),
 };
 
 /* libmicrohttpd 0.9.75 cuts a header into strings where it stands, and silently takes lines that are folded,
@@ -82,10 +87,10 @@ static bool line_is_sound(const struct request_line *line)
 }
 
 /* Why the header cannot be trusted to say where the request ends, or NULL. */
-static const char *framing_fault(const struct request_line *line, const struct headers *headers)
+static const char *framing_fault(const struct headers *headers)
 {
         const char *const coding = headers->values[HEADER_TRANSFER_ENCODING];
-        const bool is_old = strcmp(line->version, "HTTP/1.0") == 0;
+        const bool is_old = headers->is_old;
         if (headers->counts[HEADER_HOST] > 1 || (!is_old && headers->counts[HEADER_HOST] != 1))
                 return "there must be exactly one Host header";
         if (headers->counts[HEADER_CONTENT_LENGTH] > 1)
@@ -112,13 +117,13 @@ static bool repeats(const struct headers *headers)
 void headers_read(struct MHD_Connection *connection, const struct request_line *line, struct headers *out)
 {
         struct walk walk = { .headers = out, .next = line->version + strlen(line->version) + 2 };
-        *out = (struct headers){ 0 };
+        *out = (struct headers){ .is_old = strcmp(line->version, "HTTP/1.0") == 0 };
         MHD_get_connection_values_n(connection, MHD_HEADER_KIND, note, &walk);
         const size_t size =
                 MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)->header_size;
         if (out->fault == NULL && walk.next + 2 != line->method + size)
                 out->fault = folded;
-        const char *const framing = framing_fault(line, out);
+        const char *const framing = framing_fault(out);
         if (!line_is_sound(line))
                 out->fault = "the first line must be a method, a target and the version, with a blank "
                              "between each";

@@ -16,12 +16,18 @@ enum header {
         HEADER_REQUEST_METHOD,  /* Access-Control-Request-Method: a preflight */
         HEADER_REQUEST_NETWORK, /* Access-Control-Request-Private-Network */
         HEADER_KEY,             /* Idempotency-Key */
+        HEADER_CONNECTION,
+        HEADER_UPGRADE,
+        HEADER_WEBSOCKET_VERSION,
+        HEADER_WEBSOCKET_KEY,
+        HEADER_WEBSOCKET_PROTOCOL,
         HEADER_COUNT,
 };
 
 struct headers {
         const char *values[HEADER_COUNT]; /* the first of each, or NULL; they live as long as the request */
         unsigned counts[HEADER_COUNT];
+        bool is_old;       /* HTTP/1.0 */
         const char *fault; /* why the request can't be trusted to end where it seems to, or NULL */
 };
 

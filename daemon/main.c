@@ -32,7 +32,7 @@
 /* Descriptors that are neither owned sockets nor HTTP connections. */
 enum { RESERVED_DESCRIPTORS = 64, DESCRIPTORS_PER_THREAD = 2, SMALLEST_LIMIT = 256, THREADS_MIN = 16 };
 
-static const int64_t NS_PER_MS = 1000000;
+static const int64_t NS_PER_MS = 1000000, NS_PER_S = 1000000000;
 
 enum {
         DEFAULT_MAX_BODY = 64 << 20,
@@ -294,8 +294,8 @@ static bool start_service(struct daemon *daemon)
                 configuration->max_body > 0 ? (size_t)configuration->max_body : DEFAULT_MAX_BODY;
         if (!make_service(daemon, max_sockets))
                 return false;
-        daemon->server = server_start(
-                &daemon->service, daemon->access, daemon->tls, threads, (unsigned)(usable - max_sockets));
+        daemon->server = server_start(&daemon->service, daemon->access, daemon->tls, threads,
+                (unsigned)(usable - max_sockets), configuration->stream_ping_s * NS_PER_S);
         return daemon->server != NULL &&
                server_limit_peers(daemon->server, (unsigned)configuration->max_connections_per_address);
 }
@@ -399,6 +399,7 @@ static void stop(struct daemon *daemon)
         daemon->service.shutting_down = true;
         close_listeners(daemon);
         waiter_shut_down(daemon->service.waiter);
+        server_shut_down(daemon->server);
         const int64_t until = now_ns() + (int64_t)DRAIN_TIMEOUT_MS * NS_PER_MS;
         while (server_is_busy(daemon->server) && now_ns() < until)
                 poll(NULL, 0, DRAIN_STEP_MS);

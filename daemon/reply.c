@@ -28,13 +28,14 @@ static void add_header(struct MHD_Response *response, const char *name, const ch
                 MHD_add_response_header(response, name, value);
 }
 
-static enum MHD_Result queue(struct request *request, int status, struct MHD_Response *response)
+enum MHD_Result request_queue(struct request *request, int status, struct MHD_Response *response)
 {
         if (response == NULL)
                 return MHD_NO;
         /* Where chunks end is what servers most disagree on: nothing is taken from behind them. */
-        if (request->early || request->headers.values[HEADER_TRANSFER_ENCODING] != NULL ||
-                request->server->service->shutting_down)
+        const bool ends = request->early || request->headers.values[HEADER_TRANSFER_ENCODING] != NULL ||
+                          request->server->service->shutting_down;
+        if (ends && status != MHD_HTTP_SWITCHING_PROTOCOLS)
                 add_header(response, "Connection", "close");
         browser_add_headers(response, request->for_page ? request->headers.values[HEADER_ORIGIN] : NULL);
         const enum MHD_Result result = MHD_queue_response(request->connection, (unsigned)status, response);
@@ -48,7 +49,7 @@ enum MHD_Result request_reply(struct request *request)
 {
         struct call_reply reply;
         if (request->preflight)
-                return queue(request, 204,
+                return request_queue(request, 204,
                         browser_preflight(request->headers.values[HEADER_REQUEST_NETWORK] != NULL));
         const bool made = request->problem != NULL
                                   ? problem_reply(request->problem, request->started_ns, &reply)
@@ -76,7 +77,11 @@ enum MHD_Result request_reply(struct request *request)
                 add_header(response, "WWW-Authenticate", "Bearer");
         if (reply.status == 405)
                 add_header(response, "Allow", request->route.allow);
-        return queue(request, reply.status, response);
+        if (reply.status == MHD_HTTP_UPGRADE_REQUIRED) {
+                add_header(response, "Upgrade", "websocket");
+                add_header(response, "Sec-WebSocket-Version", "13");
+        }
+        return request_queue(request, reply.status, response);
 }
 
 /* Fills the library's buffer from the socket; the connection is suspended while there is nothing. */
@@ -100,5 +105,5 @@ enum MHD_Result request_reply_stream(struct request *request)
                 call_stream_size(&request->call), STREAM_BLOCK_SIZE, read_stream, request, NULL);
         if (response != NULL)
                 add_header(response, "Content-Type", "application/octet-stream");
-        return queue(request, 200, response);
+        return request_queue(request, 200, response);
 }

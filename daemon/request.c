@@ -18,6 +18,7 @@
 #include "daemon/audit.h"
 #include "daemon/exchange.h"
 #include "daemon/log.h"
+#include "daemon/stream.h"
 #include "daemon/tls.h"
 
 /* So much and for so long is a body read that nobody wants: clients see the reply once they have sent all. */
@@ -189,6 +190,7 @@ static void audit_request(const struct request *request)
 static void request_free(struct request *request)
 {
         atomic_fetch_sub_explicit(&request->server->requests, 1, memory_order_relaxed);
+        stream_free(request->stream);
         call_release(&request->call);
         if (request->problem != NULL)
                 json_decref(request->problem->extra);
@@ -282,6 +284,8 @@ static bool finish_body(struct request *request)
 static enum MHD_Result run(struct request *request)
 {
         struct call *const call = &request->call;
+        if (call->operation->success == MHD_HTTP_SWITCHING_PROTOCOLS)
+                return request_upgrade(request);
         if (call->streamed)
                 return run_stream_out(request);
         return call_run(call) == CALL_PARKED ? MHD_YES : request_reply(request);

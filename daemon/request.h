@@ -26,6 +26,7 @@ struct server {
         unsigned connection_limit;
         struct deadlines *deadlines;
         struct peers *peers;
+        struct streams *streams;
         _Atomic int64_t complained_ns; /* when it last logged that an address has too many */
 };
 

@@ -11,6 +11,7 @@
 #include "daemon/log.h"
 #include "daemon/peers.h"
 #include "daemon/request.h"
+#include "daemon/stream.h"
 
 /* A small pool keeps a parked connection small, and is what libmicrohttpd clears after each request; it
  * bounds the headers and the pieces in which bodies come. */
@@ -80,7 +81,7 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
 static struct MHD_Daemon *start(struct server *server, unsigned threads, unsigned tls_flag)
 {
         const unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ITC |
-                               MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | tls_flag;
+                               MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE | MHD_USE_ERROR_LOG | tls_flag;
         /* What is about TLS may only be said with its flag, and is last. */
         const int tls_first = tls_flag == 0 ? MHD_OPTION_END : MHD_OPTION_HTTPS_PRIORITIES;
         struct MHD_Daemon *const daemon = MHD_start_daemon(flags, 0, NULL, NULL, request_on_data, server,
@@ -97,7 +98,7 @@ static struct MHD_Daemon *start(struct server *server, unsigned threads, unsigne
 }
 
 struct server *server_start(struct service *service, struct access *access, struct tls *tls, unsigned threads,
-        unsigned connection_limit)
+        unsigned connection_limit, int64_t ping_ns)
 {
         struct server *const server = calloc(1, sizeof *server);
         if (server == NULL) {
@@ -109,7 +110,8 @@ struct server *server_start(struct service *service, struct access *access, stru
         server->tls = tls;
         server->connection_limit = connection_limit;
         server->deadlines = deadlines_start();
-        if (server->deadlines != NULL)
+        server->streams = streams_start(ping_ns);
+        if (server->deadlines != NULL && server->streams != NULL)
                 server->plain = start(server, threads, 0);
         if (server->plain != NULL && tls != NULL)
                 server->encrypted = start(server, threads, MHD_USE_TLS);
@@ -174,12 +176,20 @@ bool server_is_busy(const struct server *server)
         return server->queued > 0 || server->requests > 0;
 }
 
+void server_shut_down(struct server *server)
+{
+        streams_shut_down(server->streams);
+}
+
+/* libmicrohttpd wants all that was upgraded to be closed. */
 void server_stop(struct server *server)
 {
+        streams_stop(server->streams);
         if (server->encrypted != NULL)
                 MHD_stop_daemon(server->encrypted);
         if (server->plain != NULL)
                 MHD_stop_daemon(server->plain);
+        streams_free(server->streams);
         deadlines_stop(server->deadlines);
 }
 

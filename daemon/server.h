@@ -10,9 +10,9 @@
 struct server;
 
 /* Starts the worker threads; with `tls` (NULL: none), as many again for TLS. All must outlive the server.
- * NULL after logging why. */
+ * WebSockets that are idle are pinged after `ping_ns`. NULL after logging why. */
 struct server *server_start(struct service *service, struct access *access, struct tls *tls, unsigned threads,
-        unsigned connection_limit);
+        unsigned connection_limit, int64_t ping_ns);
 
 /* Hands an accepted connection over, whatever becomes of it: it is closed at once where its address has as
  * many as it may. With TLS, all but those on AF_UNIX must speak it. Clients on AF_UNIX need no token: whoever
@@ -29,6 +29,9 @@ bool server_is_full(const struct server *server, bool local);
 
 /* Whether a connection is yet to be begun, or a request to be answered. */
 bool server_is_busy(const struct server *server);
+
+/* Has all WebSockets closed; it is busy until they are. */
+void server_shut_down(struct server *server);
 
 /* Stops the threads and closes the connections. No call may be parked; best once it is not busy. A call with
  * a key that lost its connection may go on in the background, with the server. */

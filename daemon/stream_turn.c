@@ -6,7 +6,7 @@
  * An end has four ways. The peer sends no more: we close with 1000, and what the client sends before it
  * answers is delivered. The client closes, or goes: what came from it is delivered, and then it is answered.
  * Something fails, or the daemon or the socket goes: we close, and throw away what comes. The client breaks
- * the protocol: the same, but its answer cannot be read; its end is waited for. */
+ * the protocol: the same, but its answer cannot be read, and its end is waited for. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -49,9 +49,11 @@ void stream_close(struct stream *stream, enum websocket_code code, const char *r
         enter_state(stream, STREAM_CLOSING);
 }
 
+/* What was sound before is delivered all the same. */
 static void break_off(struct stream *stream, enum websocket_code code)
 {
-        forget_input(stream);
+        if (stream->keeps_boundaries && !stream->ready)
+                stream->in_size = 0;
         websocket_close(stream->websocket, code, "");
         enter_state(stream, STREAM_DRAINING);
 }
@@ -161,11 +163,22 @@ static struct result shut_down(struct stream *stream)
         return DONE;
 }
 
+/* Whether there is something that the socket can be given. */
+static bool has_bytes(const struct stream *stream)
+{
+        return stream->keeps_boundaries ? stream->ready : stream->in_size > 0;
+}
+
+static bool has_input(const struct stream *stream)
+{
+        return has_bytes(stream) || stream->shuts;
+}
+
 /* From what came to the socket. Whether something moved. */
 static bool deliver(struct stream *stream)
 {
         struct result result;
-        if (stream->keeps_boundaries ? stream->ready : stream->in_size > 0)
+        if (has_bytes(stream))
                 result = stream->keeps_boundaries ? give_message(stream) : give_bytes(stream);
         else if (stream->shuts)
                 result = shut_down(stream);
@@ -203,9 +216,10 @@ static void take_bytes(struct stream *stream, const struct websocket_piece *piec
         uint8_t *const end = stream->in + stream->in_start + stream->in_size;
         memcpy(end, piece->bytes, piece->size);
         stream->in_size += piece->size;
-        stream->ready = piece->last;
-        if (stream->ready && piece->text && !utf8_is_valid((const char *)stream->in, stream->in_size))
+        if (piece->last && piece->text && !utf8_is_valid((const char *)stream->in, stream->in_size))
                 break_off(stream, WEBSOCKET_INCONSISTENT);
+        else
+                stream->ready = piece->last;
 }
 
 static void take_piece(struct stream *stream, const struct websocket_piece *piece)
@@ -300,9 +314,11 @@ static void end_if_done(struct stream *stream)
         const bool flushed = !websocket_is_full(stream->websocket);
         if (stream->state == STREAM_DRAINING && flushed)
                 shutdown(stream->connection.fd, SHUT_WR);
+        if (has_input(stream))
+                return;
         if (stream->state == STREAM_DRAINING && websocket_is_at_end(stream->websocket))
                 stream->state = STREAM_ENDED;
-        if (stream->state != STREAM_ENDING || stream->in_size > 0 || stream->shuts)
+        if (stream->state != STREAM_ENDING)
                 return;
         /* Whoever hears of the end finds the socket free. */
         far_end_leave(stream->call);
@@ -342,8 +358,7 @@ uint32_t stream_peer_events(const struct stream *stream)
 {
         const bool listens =
                 stream->state == STREAM_OPEN && !stream->peer_ended && !websocket_is_full(stream->websocket);
-        const bool gives = stream->keeps_boundaries ? stream->ready : stream->in_size > 0;
-        return (listens ? EPOLLIN : 0u) | (gives ? EPOLLOUT : 0u);
+        return (listens ? EPOLLIN : 0u) | (has_bytes(stream) ? EPOLLOUT : 0u);
 }
 
 void stream_hang_up(struct stream *stream)

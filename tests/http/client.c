@@ -185,7 +185,7 @@ static FILE *notes_open(void)
         return fopen(path, "we");
 }
 
-static void exchange_write(const struct request *request, const struct reply *reply)
+void exchange_record(const struct request *request, const struct reply *reply)
 {
         pthread_mutex_lock(&notes.lock);
         if (!notes.file)
@@ -276,6 +276,6 @@ struct reply *exchange(struct client *client, const struct request *request)
         if (type && strstr(type, "json"))
                 reply->json = json_loadb(reply->body, reply->size, JSON_DECODE_ANY, NULL);
         if (!client->quiet)
-                exchange_write(request, reply);
+                exchange_record(request, reply);
         return reply;
 }

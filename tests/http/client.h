@@ -54,6 +54,9 @@ void client_set_quiet(struct client *client, bool quiet);
 struct reply *exchange(struct client *client, const struct request *request);
 void reply_free(struct reply *reply);
 
+/* Notes one that was made by other means. */
+void exchange_record(const struct request *request, const struct reply *reply);
+
 /* Closes the connection that it keeps. */
 void client_disconnect(struct client *client);
 

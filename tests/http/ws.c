@@ -276,3 +276,14 @@ void ws_expect_close(struct ws *ws, unsigned code, const char *reason)
         assert_false(ws_read(ws, &frame));
         ws_close(ws);
 }
+
+void ws_await_free(struct stage *stage, const char *id)
+{
+        const int64_t deadline = milliseconds() + DEADLINE_MS;
+        char path[128];
+        snprintf(path, sizeof path, "/v1/sockets/%s/recv?timeout_ms=0", id);
+        const struct request request = { .method = "POST", .path = path };
+        while (strcmp(text_at(stage_keep(stage, exchange(stage->client, &request)), "errno"), "EBUSY") == 0)
+                if (milliseconds() > deadline)
+                        fail_msg("the socket is not given back");
+}

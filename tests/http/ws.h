@@ -75,3 +75,6 @@ bool ws_read(struct ws *ws, struct ws_frame *out);
 void ws_expect_bytes(struct ws *ws, const void *bytes, size_t size);
 const char *ws_expect_text(struct ws *ws);
 void ws_expect_close(struct ws *ws, unsigned code, const char *reason);
+
+/* Waits until nobody has the socket for himself; it must have nothing to receive. */
+void ws_await_free(struct stage *stage, const char *id);

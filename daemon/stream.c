@@ -127,7 +127,7 @@ static void end(struct stream *stream)
 static uint64_t message_max(const struct stream *stream)
 {
         if (stream->far_end.datagrams)
-                return STREAM_IN_SIZE;
+                return FAR_END_TEXT;
         return stream->keeps_boundaries ? FAR_END_BLOCK : STREAM_MESSAGE_MAX;
 }
 

@@ -239,16 +239,17 @@ static void take_piece(struct stream *stream, const struct websocket_piece *piec
         }
 }
 
-static bool has_room(const struct stream *stream)
+/* How much may come from the client. */
+static size_t room_of(const struct stream *stream)
 {
-        if (stream->keeps_boundaries)
-                return !stream->ready;
-        return STREAM_IN_SIZE - stream->in_start - stream->in_size >= WEBSOCKET_PIECE;
+        if (stream->keeps_boundaries && stream->ready)
+                return 0;
+        return STREAM_IN_SIZE - stream->in_start - stream->in_size;
 }
 
 static bool reads(const struct stream *stream)
 {
-        return (stream->state == STREAM_OPEN || stream->state == STREAM_CLOSING) && has_room(stream) &&
+        return (stream->state == STREAM_OPEN || stream->state == STREAM_CLOSING) && room_of(stream) > 0 &&
                websocket_has_room(stream->websocket, WEBSOCKET_RESERVE / 2);
 }
 
@@ -265,7 +266,7 @@ static void take_all(struct stream *stream)
 {
         struct websocket_piece piece;
         while (reads(stream)) {
-                switch (websocket_next(stream->websocket, &piece)) {
+                switch (websocket_next(stream->websocket, room_of(stream), &piece)) {
                 case WEBSOCKET_NOTHING:
                         return;
                 case WEBSOCKET_DATA:

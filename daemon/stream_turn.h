@@ -58,7 +58,8 @@ struct stream {
         struct stream *next, **at;
 };
 
-enum { STREAM_IN_SIZE = FAR_END_TEXT };
+/* With room beyond the longest message, so that its end can be read. */
+enum { STREAM_IN_SIZE = FAR_END_TEXT + 1 };
 
 /* Some work, and then others have their turn. `scratch` has FAR_END_BLOCK bytes. */
 void stream_turn(struct stream *stream, uint8_t *scratch);

@@ -7,9 +7,8 @@
 
 struct websocket;
 
-/* The longest message that may be sent; how much more there is room for, beside one; and the most bytes of a
- * piece. */
-enum { WEBSOCKET_MESSAGE = 96 << 10, WEBSOCKET_RESERVE = 8192, WEBSOCKET_PIECE = 4096 };
+/* The longest message that may be sent; and how much more there is room for, beside one. */
+enum { WEBSOCKET_MESSAGE = 96 << 10, WEBSOCKET_RESERVE = 8192 };
 
 /* Why a WebSocket is closed. */
 enum websocket_code {
@@ -49,8 +48,8 @@ bool websocket_fill(struct websocket *websocket);
 /* Whether the connection has ended: nothing can be read any more, beside what was read before. */
 bool websocket_is_at_end(const struct websocket *websocket);
 
-/* The next of what was read. Pings are answered. */
-enum websocket_event websocket_next(struct websocket *websocket, struct websocket_piece *out);
+/* The next of what was read, at most `most` bytes of it, which is not 0. Pings are answered. */
+enum websocket_event websocket_next(struct websocket *websocket, size_t most, struct websocket_piece *out);
 
 /* Throws away what was read, and reads no frames any more. */
 void websocket_discard(struct websocket *websocket);
@@ -58,7 +57,8 @@ void websocket_discard(struct websocket *websocket);
 /* Whether so many more bytes can be queued. */
 bool websocket_has_room(const struct websocket *websocket, size_t size);
 
-/* Queue a message, a ping, or the end, behind which nothing is queued any more; there must be room. A reason
+/* Queue a message, a ping, or the end, behind which nothing is queued any more. What there is no room for is
+ * not queued. A reason
  * is cut to what fits. */
 void websocket_send(struct websocket *websocket, bool text, const void *bytes, size_t size);
 void websocket_ping(struct websocket *websocket);

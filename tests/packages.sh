@@ -31,4 +31,4 @@ packages_need() {
 
 # shellcheck disable=SC2034 # for those who source this
 packages_to_build="gcc libc6-dev cmake ninja-build pkg-config libmicrohttpd-dev libjansson-dev libssl-dev libgnutls28-dev libcap-ng-dev libsystemd-dev
-        libseccomp-dev libwslay-dev"
+        libseccomp-dev"

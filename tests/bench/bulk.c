@@ -1,7 +1,7 @@
 /* bulk.c: how many MB/s go through the daemon, or through socat: one writer, one reader, TCP on both sides.
  *
- * Usage: bench_bulk json|upload|download|echo MIB PORT TOKEN, or bench_bulk socat|socat-echo MIB BLOCK-SIZE.
- * Prints MB/s of payload: of an echo, in one direction. */
+ * Usage: bench_bulk json|upload|download|echo|websocket-up|websocket-down MIB PORT TOKEN, or bench_bulk
+ * socat|socat-echo MIB BLOCK-SIZE. Prints MB/s of payload: of an echo, in one direction. */
 #include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
@@ -180,6 +180,85 @@ static void echo(struct client *client, size_t mib)
         there_and_back(fd, mib);
 }
 
+/* Makes the connection a WebSocket. Returns our end of the other connection; what came behind the reply is
+ * left in it, from *early on. */
+static int open_websocket(struct client *client, const char **early)
+{
+        char id[ID_SIZE], path[ID_SIZE + 32];
+        const int fd = outside_socket(client, id);
+        snprintf(path, sizeof path, "/v1/sockets/%s/stream", id);
+        client_head(client, "GET", path,
+                "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
+                -1);
+        *early = client_reply_head(client);
+        return fd;
+}
+
+/* Masked messages of 64 KiB. */
+static void websocket_up(struct client *client, size_t mib)
+{
+        static uint8_t frame[14 + BLOCK_SIZE] = { 0x82, 0xff, 0, 0, 0, 0, 0, 1, 0, 0, 0x37, 0xfa, 0x21,
+                0x3d };
+        const char *early;
+        struct flow sink = { .fd = open_websocket(client, &early), .size = mib * MIB };
+        const pthread_t thread = begin(drain, &sink);
+        for (size_t i = 0; i < sink.size / BLOCK_SIZE; i++)
+                write_all(client->fd, frame, sizeof frame);
+        pthread_join(thread, NULL);
+}
+
+/* Frames without a mask: headers are skipped, the bytes counted. */
+struct frames {
+        uint8_t header[10];
+        size_t header_size, left, total; /* left: of the payload at hand */
+};
+
+static void take_header_byte(struct frames *frames, uint8_t byte)
+{
+        frames->header[frames->header_size++] = byte;
+        const uint8_t length = frames->header_size < 2 ? 0 : frames->header[1];
+        const size_t form = length == 127 ? 8 : length == 126 ? 2 : 0;
+        if (frames->header_size < 2 + form)
+                return;
+        frames->left = form == 0 ? length : 0;
+        for (size_t i = 0; i < form; i++)
+                frames->left = frames->left << 8 | frames->header[2 + i];
+        frames->total += frames->left;
+        frames->header_size = 0;
+}
+
+static void take_frames(struct frames *frames, const uint8_t *bytes, size_t size)
+{
+        while (size > 0) {
+                const size_t step = size < frames->left ? size : frames->left;
+                frames->left -= step;
+                bytes += step;
+                size -= step;
+                if (size == 0)
+                        return;
+                take_header_byte(frames, *bytes++);
+                size--;
+        }
+}
+
+static void websocket_down(struct client *client, size_t mib)
+{
+        static uint8_t block[BLOCK_SIZE];
+        const char *early;
+        struct flow source = { .fd = open_websocket(client, &early), .size = mib * MIB };
+        struct frames frames = { .total = 0 };
+        const pthread_t thread = begin(pump, &source);
+        take_frames(&frames, (const uint8_t *)early, client->used - (size_t)(early - client->reply));
+        while (frames.total < source.size || frames.left > 0) {
+                const ssize_t taken = recv(client->fd, block, sizeof block, 0);
+                if (taken <= 0)
+                        die("recv of frames");
+                take_frames(&frames, block, (size_t)taken);
+        }
+        pthread_join(thread, NULL);
+}
+
 static void tcp_pair(int fds[2])
 {
         struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -268,6 +347,8 @@ static const struct mode {
         { .name = "upload", .run = upload },
         { .name = "download", .run = download },
         { .name = "echo", .run = echo },
+        { .name = "websocket-up", .run = websocket_up },
+        { .name = "websocket-down", .run = websocket_down },
 };
 
 int main(int argc, char **argv)

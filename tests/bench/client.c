@@ -107,13 +107,14 @@ static void read_more(struct client *client)
 
 char *client_reply_head(struct client *client)
 {
-        static const char end[] = "\r\n\r\n", good[] = "HTTP/1.1 2";
+        static const char end[] = "\r\n\r\n", good[] = "HTTP/1.1 2", switched[] = "HTTP/1.1 101";
         char *found;
         client->used = 0;
         do
                 read_more(client);
         while ((found = strstr(client->reply, end)) == NULL);
-        if (strncmp(client->reply, good, sizeof good - 1) != 0)
+        if (strncmp(client->reply, good, sizeof good - 1) != 0 &&
+                strncmp(client->reply, switched, sizeof switched - 1) != 0)
                 die(client->reply);
         return found + sizeof end - 1;
 }

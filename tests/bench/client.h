@@ -39,7 +39,7 @@ void client_head(
 /* Reads up to the end of the reply's headers; returns where the body's first bytes stand in reply. */
 char *client_reply_head(struct client *client);
 
-/* Reads one whole reply, which must be a 2xx; its body lives until the next call. */
+/* Reads one whole reply, which must be a 2xx or 101; its body lives until the next call. */
 const char *client_reply(struct client *client);
 
 /* client_ask() and client_reply(); path may hold one %s for the id. */

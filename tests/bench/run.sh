@@ -139,6 +139,10 @@ measure_bulk() {
                 "$BIN/bench_bulk" download "$MIB" "$port" "$TOKEN" >>"$work/download"
                 "$BIN/bench_bulk" echo "$MIB" "$port" "$TOKEN" >>"$work/echo"
                 "$BIN/bench_bulk" socat-echo "$MIB" 8192 >>"$work/socat-echo"
+                "$BIN/bench_bulk" websocket-up "$MIB" "$port" "$TOKEN" >>"$work/websocket-up"
+                "$BIN/bench_bulk" socat "$MIB" 8192 >>"$work/socat-up"
+                "$BIN/bench_bulk" websocket-down "$MIB" "$port" "$TOKEN" >>"$work/websocket-down"
+                "$BIN/bench_bulk" socat "$MIB" 8192 >>"$work/socat-down"
         done
         value=$(median "$work/json")
         row "1 MiB base64 sends by JSON, one connection" "$(printf '%.0f MB/s' "$value")" - '>= 400 MB/s' "$value" least 400
@@ -156,6 +160,12 @@ measure_bulk() {
         row "an echo reactor of $MIB MiB, of socat PIPE" \
                 "$(printf '%.0f of %.0f MB/s' "$(median "$work/echo")" "$(median "$work/socat-echo")")" \
                 "$(printf %.2f "$value")" '>= 0.80' "$value" least 0.80
+        for way in up down; do
+                value=$(ratio "$work/websocket-$way" "$work/socat-$way")
+                row "WebSocket $way of $MIB MiB in 64 KiB messages, of socat" \
+                        "$(printf '%.0f of %.0f MB/s' "$(median "$work/websocket-$way")" "$(median "$work/socat-$way")")" \
+                        "$(printf %.2f "$value")" '>= 0.60' "$value" least 0.60
+        done
         stop "$pid"
 }
 

@@ -24,6 +24,8 @@ static const struct field datagram_rows[] = {
 };
 static const struct fields datagram_fields = FIELDS(struct datagram, datagram_rows);
 
+static const struct field sender_rows[] = { FIELD(struct arrival, address, "The sender.", .nullable = true) };
+
 /* A new reference to the object that a text says, or NULL. */
 static json_t *read_object(const char *text, size_t size)
 {
@@ -107,14 +109,13 @@ struct result far_end_send_text(struct call *call, const char *text, size_t size
 
 char *far_end_datagram(const struct call *call, const uint8_t *bytes, const struct arrival *arrival)
 {
-        static const struct field address_row = FIELD(struct arrival, address, "", .nullable = true);
         char *data memory_auto = malloc(base64_encoded_size(arrival->size) + 1);
         if (data == NULL)
                 return NULL;
         const size_t size = base64_encode(bytes, arrival->size, data);
         INTERFACES_OF(call_interfaces(call));
-        json_auto_t *json = json_pack("{s:o, s:o}", "address", field_encode(&address_row, &arrival->address),
-                "data", json_stringn_nocheck(data, size));
+        json_auto_t *json = json_pack("{s:o, s:o}", "address",
+                field_encode(&sender_rows[0], &arrival->address), "data", json_stringn_nocheck(data, size));
         if (json != NULL && arrival->truncated)
                 json_object_set_new(json, "truncated", json_true());
         return json == NULL ? NULL : json_dumps(json, JSON_COMPACT);

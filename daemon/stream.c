@@ -117,9 +117,6 @@ static void end(struct stream *stream)
                 watch(&stream->peer, false, 0);
                 stream->evicted = true;
         }
-        *stream->at = stream->next;
-        if (stream->next != NULL)
-                stream->next->at = stream->at;
         stream_free(stream);
         connection.end(connection.context);
 }
@@ -181,9 +178,6 @@ static void turn(struct stream *stream)
 static void adopt(struct streams *streams, struct stream *stream)
 {
         stream->next = streams->first;
-        stream->at = &streams->first;
-        if (stream->next != NULL)
-                stream->next->at = &stream->next;
         streams->first = stream;
         stream->heard = true;
         stream->due_ns = now_ns() + streams->ping_ns;
@@ -237,10 +231,14 @@ static void reap(struct streams *streams)
         if (!streams->reaps)
                 return;
         streams->reaps = false;
-        for (struct stream *stream = streams->first, *next; stream != NULL; stream = next) {
-                next = stream->next;
-                if (stream->state == STREAM_ENDED)
+        for (struct stream **at = &streams->first; *at != NULL;) {
+                struct stream *const stream = *at;
+                if (stream->state == STREAM_ENDED) {
+                        *at = stream->next;
                         end(stream);
+                } else {
+                        at = &stream->next;
+                }
         }
 }
 

@@ -309,6 +309,17 @@ static bool move_in(struct stream *stream)
         return delivered || filled;
 }
 
+/* Whoever closes a connection with something to read on it resets it, and the client might not get what was
+ * said last. With TLS the client would not see that we have ended. */
+static void part(struct stream *stream)
+{
+        websocket_discard(stream->websocket);
+        if (websocket_is_at_end(stream->websocket) || stream->connection.client_fd >= 0)
+                stream->state = STREAM_ENDED;
+        else
+                enter_state(stream, STREAM_DRAINING);
+}
+
 /* seccomp: shutdown */
 static void end_if_done(struct stream *stream)
 {
@@ -327,7 +338,7 @@ static void end_if_done(struct stream *stream)
                 websocket_close(stream->websocket, stream->answer, stream->reason);
         stream->answers = false;
         if (!websocket_flush(stream->websocket) || !websocket_is_full(stream->websocket))
-                stream->state = STREAM_ENDED;
+                part(stream);
 }
 
 static bool is_evicted(struct stream *stream)
@@ -342,9 +353,11 @@ void stream_turn(struct stream *stream, uint8_t *scratch)
         if (is_evicted(stream))
                 stream_close(stream, WEBSOCKET_GOING_AWAY, "the socket was closed");
         for (int i = 0; i < ROUNDS_PER_TURN && moved && stream->state != STREAM_ENDED; i++) {
+                const enum stream_state before = stream->state;
                 moved = move_out(stream, scratch);
                 moved |= move_in(stream);
                 end_if_done(stream);
+                moved |= stream->state != before;
         }
         stream->again = moved && stream->state != STREAM_ENDED;
 }

@@ -19,7 +19,7 @@ enum stream_state {
         STREAM_OPEN,
         STREAM_CLOSING,  /* we close, and wait for the client to do so too */
         STREAM_ENDING,   /* nothing comes from the client any more: what came is delivered */
-        STREAM_DRAINING, /* the client broke the protocol: what it sends is thrown away until it ends */
+        STREAM_DRAINING, /* all is said: what the client sends is thrown away until it ends */
         STREAM_ENDED,
 };
 
@@ -55,7 +55,7 @@ struct stream {
         pthread_mutex_t lock;                      /* guards what follows, and peer's place in the epoll */
         bool evicted;
 
-        struct stream *next, **at;
+        struct stream *next;
 };
 
 /* With room beyond the longest message, so that its end can be read. */

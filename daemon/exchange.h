@@ -7,6 +7,7 @@
 #include "api/route.h"
 #include "daemon/deadline.h"
 #include "daemon/header.h"
+#include "daemon/page.h"
 #include "daemon/request.h"
 #include "daemon/sockets/background.h"
 
@@ -25,6 +26,7 @@ struct request {
         struct server *server;
         struct MHD_Connection *connection;
         struct route route;
+        const struct page_file *file; /* what is asked for is a file of the page, or NULL */
         struct headers headers;
         struct call call;
         struct background_job job; /* to go on when the connection is gone */

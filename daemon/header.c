@@ -19,6 +19,8 @@ static const struct {
         [HEADER_TRANSFER_ENCODING] = NAME("Transfer-Encoding"),
         [HEADER_CONTENT_TYPE] = NAME("Content-Type"),
         [HEADER_ACCEPT] = NAME("Accept"),
+        [HEADER_ACCEPT_ENCODING] = NAME("Accept-Encoding"),
+        [HEADER_IF_NONE_MATCH] = NAME("If-None-Match"),
         [HEADER_AUTHORIZATION] = NAME("Authorization"),
         [HEADER_EXPECT] = NAME("Expect"),
         [HEADER_ORIGIN] = NAME("Origin"),

@@ -45,12 +45,23 @@ enum MHD_Result request_queue(struct request *request, int status, struct MHD_Re
         return result;
 }
 
+static enum MHD_Result reply_file(struct request *request)
+{
+        int status;
+        struct MHD_Response *const response =
+                page_response(request->file, request->headers.values[HEADER_ACCEPT_ENCODING],
+                        request->headers.values[HEADER_IF_NONE_MATCH], &status);
+        return response == NULL ? MHD_NO : request_queue(request, status, response);
+}
+
 enum MHD_Result request_reply(struct request *request)
 {
         struct call_reply reply;
         if (request->preflight)
                 return request_queue(request, 204,
                         browser_preflight(request->headers.values[HEADER_REQUEST_NETWORK] != NULL));
+        if (request->file != NULL && request->problem == NULL)
+                return reply_file(request);
         const bool made = request->problem != NULL
                                   ? problem_reply(request->problem, request->started_ns, &reply)
                                   : call_reply(&request->call, &reply);

@@ -129,8 +129,24 @@ static void start(struct request *request)
         }
 }
 
+/* A file of the page waits for the body's end as what has failed does. */
+static void choose_file(struct request *request, const char *method)
+{
+        request->stage = STAGE_DISCARD;
+        if (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0)
+                return;
+        strcpy(request->route.allow, "GET, HEAD");
+        request_fail(request, PROBLEM_WRONG_METHOD, NULL, "A file of the page has no method but GET, HEAD");
+}
+
+/* Whether there is an operation to start. */
 static bool route(struct request *request, const char *method, const char *path)
 {
+        request->file = page_find(path);
+        if (request->file != NULL) {
+                choose_file(request, method);
+                return false;
+        }
         struct problem problem = { 0 };
         if (route_find(method, path, &request->route, &problem))
                 return true;

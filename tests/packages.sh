@@ -32,3 +32,5 @@ packages_need() {
 # shellcheck disable=SC2034 # for those who source this
 packages_to_build="gcc libc6-dev cmake ninja-build pkg-config libmicrohttpd-dev libjansson-dev libssl-dev libgnutls28-dev libcap-ng-dev libsystemd-dev
         libseccomp-dev"
+# The node that is there does; Debian's is installed only where there is none.
+command -v npm >/dev/null || packages_to_build="$packages_to_build nodejs npm"

@@ -17,6 +17,7 @@
 #include "daemon/audit.h"
 #include "daemon/browser.h"
 #include "daemon/command_line.h"
+#include "daemon/greeting.h"
 #include "daemon/keeper.h"
 #include "daemon/paths.h"
 #include "daemon/policy_file.h"
@@ -300,27 +301,6 @@ static bool start_service(struct daemon *daemon)
                server_limit_peers(daemon->server, (unsigned)configuration->max_connections_per_address);
 }
 
-/* One line per listener, and what to paste. */
-static void announce(const struct daemon *daemon)
-{
-        const struct configuration *const configuration = &daemon->configuration;
-        char trust[PATH_MAX + 64] = "";
-        if (configuration->tls_certificate != NULL)
-                snprintf(trust, sizeof trust, " --cacert '%s'%s", configuration->tls_certificate,
-                        configuration->tls_client_authority == NULL ? "" : " --cert FILE --key FILE");
-        for (size_t i = 0; i < daemon->listener_count; i++) {
-                const struct listener *const listener = &daemon->listeners[i];
-                printf("listening on %s\n", listener->url);
-                if (listener->unix_path != NULL)
-                        printf("  curl --unix-socket '%s' http://localhost/v1/sockets\n",
-                                listener->unix_path);
-                else
-                        printf("  curl%s -H \"Authorization: Bearer $(cat '%s')\" %s/v1/sockets\n", trust,
-                                daemon->paths.token_file, listener->url);
-        }
-        fflush(stdout);
-}
-
 static void say_ready(const struct daemon *daemon)
 {
         char state[1024] = "READY=1\nSTATUS=Serving on";
@@ -430,7 +410,8 @@ static int run(struct daemon *daemon)
                              seccomp_install() && open_listeners(daemon) && start_service(daemon) &&
                              guard_listeners(daemon);
         if (serving) {
-                announce(daemon);
+                greeting_print(daemon->listeners, daemon->listener_count, &daemon->configuration,
+                        daemon->paths.token_file);
                 daemon->watchdog = watchdog_new(&daemon->service, daemon->server);
                 say_ready(daemon);
                 serve(daemon);

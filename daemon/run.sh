@@ -31,14 +31,15 @@ mkfifo "$directory/greeting" || exit 1
 build/run/sockwrightd --unix "$directory/sockwright.sock" --listen 127.0.0.1:0 --token-file "$directory/token" \
         >"$directory/greeting" &
 daemon=$!
-# Two lines per listener: its URL, and a curl line to try it with. The pipe stays open, so that the daemon can always write to it.
+# Each listener says its URL, and a curl line to try it with; those of TCP, how to print the page's address too. The pipe
+# stays open, so that the daemon can always write to it.
 exec 3<"$directory/greeting"
 url=
 while read -r line <&3; do
         echo "$line"
         case $line in
         "listening on http://"*) url=${line#listening on } ;;
-        curl*) [ -z "$url" ] || break ;;
+        echo*) break ;;
         esac
 done
 [ -n "$url" ] || fail "the daemon did not start"
@@ -116,7 +117,7 @@ call POST "/v1/sockets/$client/setsockopt" '{"level":"IPPROTO_TCP","option":"TCP
 call POST "/v1/sockets/$client/getsockopt" '{"level":"IPPROTO_TCP","option":"TCP_NODELAY"}'
 expect "$(member .value)" true
 
-heading "the daemon runs on at $url until Ctrl-C"
+heading "the daemon runs on until Ctrl-C; its page is at $url/#token=$token"
 wait "$daemon"
 status=$?
 daemon=

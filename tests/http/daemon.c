@@ -100,7 +100,7 @@ static void daemon_fork(struct daemon *daemon, const char *const *arguments)
         assert_return_code(daemon->process, errno);
 }
 
-/* Two lines per listener: where it listens, and a curl line. */
+/* Each listener says where it listens, and a curl line. */
 static bool daemon_is_ready(struct daemon *daemon)
 {
         static const char tcp[] = "listening on http", local[] = "listening on unix:";

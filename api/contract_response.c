@@ -178,17 +178,15 @@ static const char stream_text[] =
         "The connection is a WebSocket (RFC 6455) from here on. With the subprotocol `sockwright.bytes`, or "
         "none, binary messages are bytes both ways, or whole messages where the socket has boundaries; the "
         "text {\"shutdown\":\"SHUT_WR\"} ends what is sent. With `sockwright.datagrams` each message is a "
-        "text, "
-        "{\"address\":A,\"data\":base64}, and one datagram; without `address` it goes to the connected peer. "
-        "A message that could not be sent is answered by {\"problem\":P}. The daemon closes with 1000 at the "
-        "end "
-        "of the peer's stream, 1001 when it goes down or the socket is deleted, 1011 when the kernel "
-        "refuses, with "
-        "the errno as the reason, 1002, 1003, 1007, 1008 or 1009 for what it cannot take. While it lasts, "
-        "other "
-        "calls that would send or receive are refused with EBUSY. A browser, which cannot set Authorization, "
-        "offers "
-        "the subprotocol `bearer.TOKEN` beside the one that it wants.";
+        "text, {\"address\":A,\"data\":base64}, and one datagram; without `address` it goes to the connected "
+        "peer. A message that could not be sent is answered by {\"problem\":P}. The daemon closes with 1000 "
+        "at the end of the peer's stream, 1001 when it goes down or the socket is deleted, 1011 when the "
+        "kernel refuses, with the errno as the reason, 1002, 1003, 1007, 1008 or 1009 for what it cannot "
+        "take. While it lasts, other calls that would send or receive are refused with EBUSY. What it gives "
+        "and takes counts as that of other calls, and the socket outlives it: what was on its way when it "
+        "broke is the difference to `received_bytes` and `sent_bytes`. It acknowledges nothing, so a socket "
+        "that retains is refused with EBUSY. A browser, which cannot set Authorization, offers the "
+        "subprotocol `bearer.TOKEN` beside the one that it wants.";
 
 static const char upgrade_headers[] =
         "{\"Upgrade\":{\"required\":true,\"description\":\"websocket\",\"schema\":{\"type\":\"string\"},"

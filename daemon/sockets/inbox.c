@@ -116,7 +116,7 @@ struct result inbox_retain(struct socket *socket, uint64_t size)
                 return DONE;
         if ((socket->reacting & 1u << DIRECTION_RECEIVE) != 0) {
                 struct result busy = refused("recv", EBUSY);
-                busy.detail = "a reactor serves the socket: what it takes cannot be retained";
+                busy.detail = "a reactor or a stream has the socket: what it takes cannot be retained";
                 return busy;
         }
         if (size < RETAIN_LEAST)

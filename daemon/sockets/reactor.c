@@ -198,16 +198,15 @@ static void reactor_add(struct reactors *reactors, struct reactor *reactor)
         account_add(reactor->plan.account, RESOURCE_BYTES, reactor->held);
 }
 
-/* Takes the directions that it serves for itself. What it takes from a socket is not retained; the lock keeps
- * out a recv that begins to. */
-static struct result claim(struct socket *socket, enum reactor_kind kind)
+/* Gives somebody directions for himself. What he takes from a socket is not retained; the lock keeps out a
+ * recv that begins to. */
+static struct result claim(const char *call, struct socket *socket, unsigned directions)
 {
         LOCK_SCOPE(&socket->lanes[DIRECTION_RECEIVE].lock);
-        const unsigned directions = directions_for(socket, kind);
         const bool takes = (directions & 1u << DIRECTION_RECEIVE) != 0 && !socket_is_listening(socket);
         if (takes && inbox_retains(socket)) {
-                struct result busy = refused("reactor", EBUSY);
-                busy.detail = "the socket retains what it receives: a reactor would not";
+                struct result busy = refused(call, EBUSY);
+                busy.detail = "the socket retains what it receives: a reactor or a stream would not";
                 return busy;
         }
         socket->reacting = directions;
@@ -221,7 +220,7 @@ static struct result reactor_begin(struct reactor *reactor)
         struct account *const account = reactor->plan.account;
         const size_t places = socket_is_listening(reactor->socket) ? 0 : link_places(reactor);
         struct link *link;
-        TRY(claim(reactor->socket, reactor->plan.kind));
+        TRY(claim("reactor", reactor->socket, directions_for(reactor->socket, reactor->plan.kind)));
         TRY(registry_reserve(registry, account, places));
         const struct result result = link_new(reactor, reactor->socket, places, &link);
         if (result.kind != RESULT_DONE)
@@ -307,8 +306,8 @@ struct result reactors_lend(struct reactors *reactors, struct socket *socket, st
         if (socket->tenant != NULL || socket->reacting != 0)
                 return busy;
         TRY(nobody_waits("stream", socket, both));
+        TRY(claim("stream", socket, both));
         socket->tenant = tenant;
-        socket->reacting = both;
         return DONE;
 }
 

@@ -89,8 +89,8 @@ struct tenant {
         void (*evict)(struct tenant *tenant);
 };
 
-/* Lets a tenant have both directions of a socket; the caller has a reference to that as long. EBUSY and
- * ECANCELED, as above. */
+/* Lets a tenant have both directions of a socket; the caller has a reference to that as long. EBUSY, as above
+ * or where the socket retains, and ECANCELED. */
 struct result reactors_lend(struct reactors *reactors, struct socket *socket, struct tenant *tenant);
 void reactors_take_back(struct reactors *reactors, struct socket *socket);
 

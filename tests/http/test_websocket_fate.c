@@ -1,11 +1,13 @@
 /* test_websocket_fate.c: what becomes of WebSockets whose client or daemon goes, of many, and of more than
  * may be. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "tests/http/kept.h"
 #include "tests/http/wire.h"
 #include "tests/http/ws.h"
 
@@ -106,6 +108,41 @@ static void daemon_goes_down(struct stage *suite)
         stage_close(&stage, suite);
 }
 
+/* The socket outlives the stream, and so does what comes meanwhile. */
+static void end_beneath(struct stage *stage, const struct ends *ends, int signal)
+{
+        struct ws_frame frame;
+        struct ws *const ws = ws_open(stage, ends->near, "", NULL);
+        ws_send(ws, WS_FIN | WS_BINARY, "to", 2);
+        expect_text(act(stage, ends->far, "recv", 200, "{'until':2}"), "to");
+        kept_end(stage, signal);
+        assert_int_equal(ws_read(ws, &frame), signal == SIGTERM);
+        if (signal == SIGTERM)
+                assert_int_equal(frame.code, 1001);
+        ws_close(ws);
+        act(stage, ends->far, "send", 200, "{'text':'fro'}");
+        struct ws *const next = ws_open(stage, ends->near, "", NULL);
+        ws_expect_bytes(next, "fro", 3);
+        ws_close(next);
+        ws_await_free(stage, ends->near);
+}
+
+static void restarted(struct stage *suite)
+{
+        static const char *const arguments[] = { "--keeper", NULL };
+        struct stage stage;
+        stage_open(&stage, arguments);
+        const struct ends ends = make_pair(&stage, "SOCK_STREAM");
+        end_beneath(&stage, &ends, SIGTERM);
+        end_beneath(&stage, &ends, SIGKILL);
+        const struct reply *const socket = get(&stage, 200, "/v1/sockets/%s", ends.near);
+        assert_int_equal(number_at(socket, "sent_bytes"), 4);
+        assert_int_equal(number_at(socket, "received_bytes"), 6);
+        struct daemon *const daemon = stage.daemon;
+        stage_close(&stage, suite);
+        daemon_stop(daemon);
+}
+
 /* Who answers pings lives on. */
 static void pings(struct stage *suite)
 {
@@ -157,6 +194,7 @@ static const struct scenario scenarios[] = {
         { "half-open handshakes", half_open_handshakes },
         { "many streams", many_streams },
         { "the daemon goes down", daemon_goes_down },
+        { "a restart", restarted },
         { "pings", pings },
         { "quotas", quotas },
 };

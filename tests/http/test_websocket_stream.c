@@ -134,6 +134,47 @@ static void one_user_at_a_time(struct stage *stage)
         finish(stage, waits, 200);
 }
 
+/* Nobody acknowledges what a stream takes: such a socket has none, and begins to retain only without. */
+static void sockets_that_retain(struct stage *stage)
+{
+        const struct reply *const pair =
+                post(stage, 201, "/v1/socketpairs", "{'type':'SOCK_STREAM','retain':4096}");
+        refused_to(stage, text_at(pair, "sockets.0.id"), "EBUSY");
+        const struct ends ends = make_pair(stage, "SOCK_DGRAM");
+        struct ws *const ws = ws_open(stage, ends.near, "", NULL);
+        act_refused(stage, ends.near, "recv", "EBUSY", "{'offset':0}");
+        ws_close(ws);
+        ws_await_free(stage, ends.near);
+        act_refused(stage, ends.near, "recv", "EAGAIN", "{'offset':0,'timeout_ms':0}");
+        refused_to(stage, ends.near, "EBUSY");
+}
+
+static int64_t count_at(struct stage *stage, const char *id, const char *counter)
+{
+        return number_at(get(stage, 200, "/v1/sockets/%s", id), counter);
+}
+
+/* A stream counts as other calls do: positions go on behind it. */
+static void positions_go_on(struct stage *stage)
+{
+        const struct ends ends = make_pair(stage, "SOCK_STREAM");
+        act(stage, ends.near, "send", 200, "{'text':'ab','offset':0}");
+        struct ws *const ws = ws_open(stage, ends.near, "", NULL);
+        act(stage, ends.far, "send", 200, "{'text':'12345'}");
+        ws_expect_bytes(ws, "12345", 5);
+        ws_send(ws, WS_FIN | WS_BINARY, "cde", 3);
+        expect_text(act(stage, ends.far, "recv", 200, "{'until':5}"), "abcde");
+        ws_close(ws);
+        ws_await_free(stage, ends.near);
+        assert_int_equal(count_at(stage, ends.near, "received_bytes"), 5);
+        assert_int_equal(count_at(stage, ends.near, "sent_bytes"), 5);
+        assert_true(flag_at(act(stage, ends.near, "send", 200, "{'text':'de','offset':3}"), "duplicate"));
+        act(stage, ends.near, "send", 200, "{'text':'f','offset':5}");
+        expect_problem(act(stage, ends.near, "recv", 410, "{'offset':4,'timeout_ms':0}"), 410, "offset");
+        act(stage, ends.far, "send", 200, "{'text':'6'}");
+        expect_text(act(stage, ends.near, "recv", 200, "{'offset':5}"), "6");
+}
+
 static void sockets_that_are_not_connected(struct stage *stage)
 {
         refused_to(stage, make(stage, "{'type':'SOCK_STREAM'}"), "ENOTCONN");
@@ -277,6 +318,8 @@ static void deleted_meanwhile(struct stage *stage)
 static const struct scenario scenarios[] = {
         { "a token as a subprotocol", token_as_subprotocol },
         { "one user at a time", one_user_at_a_time },
+        { "sockets that retain", sockets_that_retain },
+        { "positions go on", positions_go_on },
         { "sockets that are not connected", sockets_that_are_not_connected },
         { "a slow socket", slow_socket },
         { "a slow client", slow_client },

@@ -149,10 +149,12 @@ struct ws *ws_ask(struct stage *stage, const char *path, const struct ws_offer *
                 offer->protocols ? "Sec-WebSocket-Protocol: " : "", offer->protocols ? offer->protocols : "",
                 offer->protocols ? "\r\n" : "", offer->more ? offer->more : "");
         assert_true(size > 0 && answer);
-        head = realloc(head, (size_t)size + offer->behind_size + 1);
+        char *const whole = malloc((size_t)size + offer->behind_size);
+        memcpy(whole, head, (size_t)size);
         if (offer->behind)
-                memcpy(head + size, offer->behind, offer->behind_size);
-        ws_write(ws, head, (size_t)size + offer->behind_size);
+                memcpy(whole + size, offer->behind, offer->behind_size);
+        ws_write(ws, whole, (size_t)size + offer->behind_size);
+        free(whole);
         free(head);
         answer->headers = json_object();
         snprintf(answer->name, sizeof answer->name, "GET %s", path);
@@ -180,7 +182,8 @@ struct ws *ws_open(struct stage *stage, const char *id, const char *query, const
 void ws_build(uint8_t **bytes, size_t *size, const struct ws_part *part)
 {
         enum { HEADER_MAX = 14 };
-        static const uint8_t mask[4] = { 0x37, 0xfa, 0x21, 0x3d };
+        static const uint8_t masks[2][4] = { { 0x37, 0xfa, 0x21, 0x3d }, { 0 } };
+        const uint8_t *const mask = masks[part->unmasked];
         const uint64_t length = part->claim ? part->claim : part->size;
         const int natural = length < 126 ? 0 : length < 65536 ? 2 : 8;
         const int form = part->form ? part->form : natural;
@@ -192,10 +195,10 @@ void ws_build(uint8_t **bytes, size_t *size, const struct ws_part *part)
         *at++ = (uint8_t)((part->unmasked ? 0 : 0x80) | (form == 0 ? (int)length : form == 2 ? 126 : 127));
         for (int i = form - 1; i >= 0; i--)
                 *at++ = (uint8_t)(length >> 8 * i);
-        for (size_t i = 0; i < sizeof mask && !part->unmasked; i++)
+        for (size_t i = 0; i < sizeof *masks && !part->unmasked; i++)
                 *at++ = mask[i];
         for (size_t i = 0; i < part->size; i++)
-                *at++ = (uint8_t)(((const uint8_t *)part->bytes)[i] ^ (part->unmasked ? 0 : mask[i % 4]));
+                *at++ = (uint8_t)(((const uint8_t *)part->bytes)[i] ^ mask[i % sizeof *masks]);
         *size = (size_t)(at - *bytes);
 }
 
@@ -225,6 +228,7 @@ void ws_send_close(struct ws *ws, unsigned code, const char *reason)
 bool ws_read(struct ws *ws, struct ws_frame *out)
 {
         uint8_t head[2], extended[8];
+        *out = (struct ws_frame){ .first = 0 };
         if (!read_all(ws, head, sizeof head))
                 return false;
         assert_int_equal(head[1] & 0x80, 0);

@@ -188,11 +188,25 @@ static void sockets_that_are_not_connected(struct stage *stage)
         assert_int_equal(number_at(batch, "results.0.status"), 400);
 }
 
+/* A connection that holds little itself. */
+static struct link make_narrow_link(struct stage *stage)
+{
+        const struct link link = make_link(stage);
+        const char *const ends[] = { link.near, link.far }, *const options[] = { "SO_SNDBUF", "SO_RCVBUF" };
+        for (int i = 0; i < 4; i++)
+                act(stage, ends[i / 2], "setsockopt", 200,
+                        "{'level':'SOL_SOCKET','option':'%s','value':65536}", options[i % 2]);
+        return link;
+}
+
+/* More than all the kernel's buffers hold on the way. */
+enum { SIZE = 8 << 20 };
+
 /* Neither side holds more than its buffers: what is not taken stops who sends it, and all of it arrives. */
 static void slow_socket(struct stage *stage)
 {
-        enum { SIZE = 24 << 20, PIECE = 1 << 20 };
-        const struct link link = make_link(stage);
+        enum { PIECE = 1 << 20 };
+        const struct link link = make_narrow_link(stage);
         struct ws *const ws = ws_open(stage, link.near, "", NULL);
         uint8_t *const bytes = noise(SIZE), *frames = NULL;
         size_t size = 0, sent = 0;
@@ -223,8 +237,7 @@ static void slow_socket(struct stage *stage)
 
 static void slow_client(struct stage *stage)
 {
-        enum { SIZE = 24 << 20 };
-        const struct link link = make_link(stage);
+        const struct link link = make_narrow_link(stage);
         struct ws *const ws = ws_open(stage, link.near, "", NULL);
         uint8_t *const bytes = noise(SIZE);
         char path[128];

@@ -24,23 +24,25 @@ static struct result blame_deletion(const struct call *call, struct result resul
         return result;
 }
 
-/* seccomp: recvfrom */
 static struct result receive_message(struct socket *socket, uint8_t *bytes, size_t size, struct arrival *out)
 {
         struct address *const address = &out->address;
-        address->size = sizeof address->storage;
-        const ssize_t length = recvfrom(socket->fd, bytes, size, MSG_DONTWAIT | MSG_TRUNC,
-                (struct sockaddr *)&address->storage, &address->size);
+        struct iovec piece = { .iov_base = bytes, .iov_len = size };
+        struct msghdr message = { .msg_iov = &piece,
+                .msg_iovlen = 1,
+                .msg_name = &address->storage,
+                .msg_namelen = sizeof address->storage };
+        const ssize_t length = receive_counted(socket, &message, MSG_TRUNC);
         if (length < 0)
                 return receive_may_wait(errno, 0) ? would_block("recv") : refused("recv", errno);
-        if (address->size > sizeof address->storage)
-                address->size = sizeof address->storage;
+        address->size = message.msg_namelen < sizeof address->storage ? message.msg_namelen
+                                                                      : (socklen_t)sizeof address->storage;
         address->given = address->size > 0;
         out->truncated = (size_t)length > size;
         out->size = out->truncated ? size : (size_t)length;
         out->end = length == 0 && receive_is_at_end(socket, 0);
-        if (!out->end)
-                tally_add(&socket->stored->received, (uint64_t)length);
+        if (length == 0 && !out->end)
+                tally_add(&socket->stored->received, 0);
         return DONE;
 }
 

@@ -23,7 +23,8 @@ struct service {
         struct sessions *sessions;
         struct waiter *waiter;
         struct reactors *reactors;
-        struct outcomes *outcomes; /* NULL: no call has a key */
+        struct outcomes *outcomes;           /* NULL: no call has a key */
+        const _Atomic unsigned *connections; /* the HTTP server's count; NULL: there is none */
         int64_t default_timeout_ms, max_timeout_ms;
         size_t max_body_size;
         _Atomic bool shutting_down;
@@ -61,12 +62,15 @@ struct call {
         struct session *session; /* of a path with {id}, or of the sockets being made; a reference */
         struct binary payload;   /* what stood outside the JSON: a raw body, or the text that was cut out */
         bool raw_reply;          /* the caller asked for application/octet-stream */
+        const char *accept;      /* what the caller would have, as HTTP's Accept says it; NULL: anything */
+        unsigned media;          /* which of its record's types a reply is of that is no record */
         bool streamed;           /* the payload is handed over, or taken, piece by piece */
 
         struct result result;
         struct problem *problem; /* in the arena; NULL: the result says it all */
         struct wait wait;
         bool parked;
+        bool ended;            /* it was counted; see ending.h */
         bool over_quota;       /* it was not parked, since its caller has as many calls parked as may be */
         uint8_t *received;     /* what the reply's payload is in, from malloc(), or NULL */
         size_t held;           /* bytes that its account is charged with until it is released */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/ending.h"
 #include "api/keyed.h"
 #include "api/place.h"
 #include "api/print.h"
@@ -77,7 +78,7 @@ static bool reply_document(const struct call *call, struct call_reply *out)
         const struct fields *const fields = call->operation->reply;
         const struct text *const text =
                 (const struct text *)((const char *)call->reply + fields->rows[0].offset);
-        out->media = fields->media;
+        out->media = fields->media[call->media].type;
         out->size = text->size;
         out->body = malloc(text->size + 1);
         if (out->body != NULL)
@@ -257,5 +258,6 @@ bool call_reply(struct call *call, struct call_reply *out)
         if (!made)
                 discard(out);
         keyed_keep(call, made ? out : NULL);
+        ending_note(call, made ? out : NULL);
         return made;
 }

@@ -7,8 +7,10 @@
 #include <string.h>
 
 #include "api/batch.h"
+#include "api/ending.h"
 #include "api/far_end.h"
 #include "api/keyed.h"
+#include "api/measure.h"
 #include "api/place.h"
 #include "api/record.h"
 #include "daemon/sockets/cleanup.h"
@@ -51,6 +53,7 @@ static bool suspend(struct call *call)
         if (call->over_quota)
                 return false;
         call->parked = true;
+        measure_parked(1);
         call->suspend(call);
         return true;
 }
@@ -79,6 +82,7 @@ static void wake(struct wait *wait)
 {
         struct call *const call = call_of(wait);
         account_give_back(call->caller.account, RESOURCE_PARKED, 1);
+        measure_parked(-1);
         call->resume(call);
 }
 
@@ -392,6 +396,8 @@ enum call_state call_receive_piece(struct call *call, uint8_t *bytes, size_t siz
 
 void call_release(struct call *call)
 {
+        if (call->streamed)
+                ending_note(call, NULL);
         if (call->wait.in_lane)
                 waiter_leave(call->service->waiter, &call->wait);
         if (call->far_end != NULL)

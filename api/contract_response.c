@@ -1,5 +1,6 @@
 /* contract_response.c: what an operation answers with: its reply, and the problems that it can meet. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "api/call.h"
@@ -164,14 +165,22 @@ static json_t *json_content(struct contract *contract, const struct operation *o
         return json_pack("{s:o, s:o}", "schema", schema, "example", example);
 }
 
-/* A reply that is no JSON record: one of this document's two texts. */
-static json_t *document_content(const char *media)
+/* A reply that is no JSON record. */
+static json_t *document_content(const struct media *media)
 {
-        const bool is_json = strcmp(media, "application/json") == 0;
-        return is_json ? json_pack("{s:{s:s}, s:{s:s}}", "schema", "type", "object", "example", "openapi",
-                                 "3.1.0")
-                       : json_pack(
-                                 "{s:{s:s}, s:s}", "schema", "type", "string", "example", "openapi: 3.1.0\n");
+        if (!media->example)
+                return contract_raw_content();
+        json_t *const example = json_loads(media->example, JSON_DECODE_ANY, NULL);
+        return json_pack("{s:{s:s}, s:o}", "schema", "type", json_is_object(example) ? "object" : "string",
+                "example", example);
+}
+
+/* By its type without parameters. */
+static void set_document(struct contract *contract, json_t *content, const struct media *media)
+{
+        char type[MEDIA_SIZE];
+        (void)snprintf(type, sizeof type, "%.*s", (int)strcspn(media->type, ";"), media->type);
+        contract_set(contract, content, type, document_content(media));
 }
 
 static const char stream_text[] =
@@ -223,8 +232,10 @@ static json_t *success_response(struct contract *contract, const struct operatio
         if (operation->success == 204 || upgrades(operation))
                 return response;
         json_t *const content = json_object();
-        contract_set(contract, content, reply->media ? reply->media : "application/json",
-                reply->media ? document_content(reply->media) : json_content(contract, operation));
+        if (!reply->media)
+                contract_set(contract, content, "application/json", json_content(contract, operation));
+        for (const struct media *media = reply->media; media && media->type; media++)
+                set_document(contract, content, media);
         if (fields_payload(reply))
                 contract_set(contract, content, "application/octet-stream", contract_raw_content());
         contract_set(contract, response, "content", content);

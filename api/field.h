@@ -129,12 +129,19 @@ struct field {
                 .offset = offsetof(type, member), __VA_ARGS__                                                \
         }
 
+/* What a reply may be that is no JSON record. */
+struct media {
+        const char *type, *example; /* example: JSON text; NULL: bytes */
+};
+
 struct fields {
         const struct field *rows;
         size_t count;
         size_t size;       /* of the struct that they describe */
-        const char *media; /* a reply that is no JSON: its one text member is the body, of this type */
         const char *title; /* its name among the document's schemas: "Socket"; NULL: stands inline */
+        /* Of a reply that is no record: its one text member is the body, of one of these types, which
+         * call->media says. Ended by a row without one; NULL: it is a record. */
+        const struct media *media;
 };
 
 /* FIELDS(type, rows, designated initialisers …). */

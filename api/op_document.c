@@ -34,17 +34,21 @@ const char *openapi_json_text(void)
 const struct fields openapi_yaml_request_fields = NO_FIELDS;
 const struct fields openapi_json_request_fields = NO_FIELDS;
 
+static const struct media yaml_media[] = { { "application/yaml", "\"openapi: 3.1.0\\n\"" },
+        { .type = NULL } };
 static const struct field yaml_document_rows[] = {
         FIELD(struct yaml_document, document, "The document.", .min = 1),
 };
 const struct fields yaml_document_fields =
-        FIELDS(struct yaml_document, yaml_document_rows, .media = "application/yaml");
+        FIELDS(struct yaml_document, yaml_document_rows, .media = yaml_media);
 
+static const struct media json_media[] = { { "application/json", "{\"openapi\":\"3.1.0\"}" },
+        { .type = NULL } };
 static const struct field json_document_rows[] = {
         FIELD(struct json_document, document, "The document.", .min = 1),
 };
 const struct fields json_document_fields =
-        FIELDS(struct json_document, json_document_rows, .media = "application/json");
+        FIELDS(struct json_document, json_document_rows, .media = json_media);
 
 /* The texts outlive every call, so replies may point into them. */
 static struct result reply_text(const char *source, struct text *out)

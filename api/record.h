@@ -206,6 +206,9 @@ struct service_readiness_request {
 struct service_version_request {
         char unused;
 };
+struct metrics_request {
+        char unused;
+};
 struct openapi_yaml_request {
         char unused;
 };
@@ -340,6 +343,9 @@ struct health {
 };
 struct version {
         struct text version, kernel, host;
+};
+struct metric_page {
+        struct text text;
 };
 struct yaml_document {
         struct text document;

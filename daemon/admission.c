@@ -49,7 +49,14 @@ static bool spend(struct request *request)
         return false;
 }
 
-/* Finds out who asks. Outside of /v1, that is everybody's own business. */
+/* Returns false. */
+static bool refuse_anonymous(struct request *request)
+{
+        request_fail(request, PROBLEM_UNAUTHORIZED, NULL, "Show a token: Authorization: Bearer TOKEN");
+        return false;
+}
+
+/* Finds out who asks. Outside of /v1, that is the operation's business. */
 static bool identify(struct request *request)
 {
         gnutls_session_t session = connection_tls_session(request->connection);
@@ -63,10 +70,8 @@ static bool identify(struct request *request)
                 .unix_fd = request_is_local(request) ? request_client_fd(request) : -1 };
         if (access_identify(request->server->access, &introduction, &request->call.caller))
                 return spend(request);
-        if (strncmp(request->path, "/v1", 3) != 0)
-                return true;
-        request_fail(request, PROBLEM_UNAUTHORIZED, NULL, "Show a token: Authorization: Bearer TOKEN");
-        return false;
+        request->anonymous = true;
+        return strncmp(request->path, "/v1", 3) != 0 || refuse_anonymous(request);
 }
 
 /* A browser says which page a request came from; one that asks before it sends shows no token. */
@@ -110,7 +115,10 @@ bool request_admit(struct request *request, bool sound_target)
 
 bool request_permit(struct request *request)
 {
-        if (request->route.operation->role != ROLE_OPERATE || request->call.caller.operates)
+        const enum role role = request->route.operation->role;
+        if (request->anonymous && role != ROLE_ANYONE)
+                return refuse_anonymous(request);
+        if (role != ROLE_OPERATE || request->call.caller.operates)
                 return true;
         request_fail(request, PROBLEM_FORBIDDEN, NULL, "This caller may only look: it has the role watch.");
         return false;

@@ -32,6 +32,7 @@ struct request {
         struct background_job job; /* to go on when the connection is gone */
         struct problem *problem;   /* what is wrong before there is a call, from malloc() */
         enum stage stage;
+        bool anonymous;            /* nobody knows who asks */
         bool early;                /* the reply goes out before the body has come */
         bool preflight;            /* a browser asks what a page may do */
         bool for_page;             /* a page of another origin may read the reply */

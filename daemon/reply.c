@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/measure.h"
 #include "daemon/browser.h"
 #include "daemon/exchange.h"
 #include "daemon/listener.h"
@@ -41,6 +42,7 @@ enum MHD_Result request_queue(struct request *request, int status, struct MHD_Re
         const enum MHD_Result result = MHD_queue_response(request->connection, (unsigned)status, response);
         MHD_destroy_response(response);
         request->status = status;
+        measure_request(request->route.operation, status);
         request->stage = STAGE_REPLIED;
         return result;
 }

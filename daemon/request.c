@@ -83,7 +83,8 @@ static bool begin_call(struct request *request)
         call->resume = resume;
         call->client_fd = request_client_fd(request);
         call->client_is_local = request_is_local(request);
-        call->raw_reply = media_is(request->headers.values[HEADER_ACCEPT], "application/octet-stream");
+        call->accept = request->headers.values[HEADER_ACCEPT];
+        call->raw_reply = media_is(call->accept, "application/octet-stream");
         if (!call_begin(call, request->server->service, request->route.operation, request->route.id))
                 return false;
         MHD_get_connection_values_n(request->connection, MHD_GET_ARGUMENT_KIND, add_query, request);

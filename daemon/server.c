@@ -106,6 +106,7 @@ struct server *server_start(struct service *service, struct access *access, stru
                 return NULL;
         }
         server->service = service;
+        service->connections = &server->connections;
         server->access = access;
         server->tls = tls;
         server->connection_limit = connection_limit;

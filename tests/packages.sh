@@ -29,6 +29,22 @@ packages_need() {
         apt_install $packages_missing || { as_root apt-get update --quiet && apt_install $packages_missing; }
 }
 
+# promtool_need FILE : puts promtool there, out of Debian's prometheus, which is not installed: that would start it.
+promtool_need() {
+        [ ! -x "$1" ] || return 0
+        promtool_scratch=$(mktemp -d)
+        promtool_file=$(realpath -m "$1")
+        mkdir -p "${promtool_file%/*}"
+        (
+                cd "$promtool_scratch" &&
+                        { apt-get download --quiet prometheus || { as_root apt-get update --quiet && apt-get download --quiet prometheus; }; } &&
+                        dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x ./usr/bin/promtool && mv usr/bin/promtool "$promtool_file"
+        )
+        promtool_status=$?
+        rm -rf "$promtool_scratch"
+        return $promtool_status
+}
+
 # shellcheck disable=SC2034 # for those who source this
 packages_to_build="gcc libc6-dev cmake ninja-build pkg-config libmicrohttpd-dev libjansson-dev libssl-dev libgnutls28-dev libcap-ng-dev libsystemd-dev
         libseccomp-dev"

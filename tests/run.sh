@@ -9,6 +9,7 @@ packages="$packages_to_build libcmocka-dev libcurl4-openssl-dev clang clang-tidy
         chromium fonts-dejavu-core"
 # shellcheck disable=SC2086 # a list of words
 packages_need $packages || exit 1
+promtool_need build/promtool || exit 1
 
 passed=0
 failed=0

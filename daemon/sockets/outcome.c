@@ -104,6 +104,15 @@ void outcomes_free(struct outcomes *outcomes)
         free(outcomes);
 }
 
+size_t outcomes_count(struct outcomes *outcomes)
+{
+        LOCK_SCOPE(&outcomes->lock);
+        size_t count = 0;
+        for (const struct holder *holder = outcomes->holders; holder != NULL; holder = holder->next)
+                count += holder->count;
+        return count;
+}
+
 /* FNV-1a, and a last mix, since only the lower bits are used. */
 static uint64_t hash(uint64_t seed, const char *text)
 {

@@ -33,6 +33,9 @@ bool outcomes_restore(struct outcomes *outcomes, const struct store_image *image
 bool outcomes_adopt(struct outcomes *outcomes, struct stored_outcome *slot, uint64_t number);
 bool outcomes_have(struct outcomes *outcomes, const char *owner, const char *key);
 
+/* How many have ended and are kept. */
+size_t outcomes_count(struct outcomes *outcomes);
+
 struct outcome_key {
         const char *owner, *text;   /* an account's name; the key, of less than KEY_SIZE */
         const uint8_t *fingerprint; /* of the request, of FINGERPRINT_SIZE */

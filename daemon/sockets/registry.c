@@ -23,6 +23,7 @@ struct registry {
 
         pthread_mutex_t lock; /* guards all below, and the sockets' links */
         size_t published, reserved;
+        struct traffic closed; /* of those that are there no more */
         struct socket *oldest, *newest;
         struct socket *buckets[BUCKET_COUNT];
 };
@@ -145,6 +146,22 @@ struct socket *registry_find(struct registry *registry, const char *id)
         return registry_parse_id(registry, id, &number) ? registry_find_number(registry, number) : NULL;
 }
 
+static void add_traffic(struct traffic *traffic, const struct socket *socket)
+{
+        traffic->received_bytes += socket->stored->received.bytes;
+        traffic->sent_bytes += socket->stored->sent.bytes;
+}
+
+/* All at once, so that it never becomes less. */
+struct traffic registry_traffic(struct registry *registry)
+{
+        LOCK_SCOPE(&registry->lock);
+        struct traffic traffic = registry->closed;
+        for (const struct socket *socket = registry->oldest; socket != NULL; socket = socket->newer)
+                add_traffic(&traffic, socket);
+        return traffic;
+}
+
 bool registry_unpublish(struct registry *registry, struct socket *socket)
 {
         LOCK_SCOPE(&registry->lock);
@@ -158,6 +175,7 @@ bool registry_unpublish(struct registry *registry, struct socket *socket)
         *(socket->older == NULL ? &registry->oldest : &socket->older->newer) = socket->newer;
         *(socket->newer == NULL ? &registry->newest : &socket->newer->older) = socket->older;
         registry->published--;
+        add_traffic(&registry->closed, socket);
         account_give_back(socket->owner, RESOURCE_SOCKETS, 1);
         if (socket->session != NULL)
                 socket->session->sockets--;

@@ -48,6 +48,12 @@ uint64_t registry_take_number(struct registry *registry);
 /* References to at most `count` sockets with a number above `after`, oldest first. Returns how many. */
 size_t registry_list(struct registry *registry, uint64_t after, struct socket **out, size_t count);
 
+/* What the kernel has given and taken so far, of all sockets that are or were there. */
+struct traffic {
+        uint64_t received_bytes, sent_bytes;
+};
+struct traffic registry_traffic(struct registry *registry);
+
 size_t registry_count(struct registry *registry);
 
 /* "k7f2m1q-12". Returns `out`, of SOCKET_ID_SIZE. */

@@ -133,6 +133,13 @@ int store_fd(void)
         return store.fd;
 }
 
+uint64_t store_used(void)
+{
+        enum { BLOCK_SIZE = 512 };
+        struct stat status;
+        return store_open() && fstat(store.fd, &status) == 0 ? (uint64_t)status.st_blocks * BLOCK_SIZE : 0;
+}
+
 char *store_prefix(void)
 {
         return store.header->prefix;

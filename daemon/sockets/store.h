@@ -18,6 +18,9 @@ bool store_open(void);
 
 int store_fd(void);
 
+/* How many bytes of memory it takes now. */
+uint64_t store_used(void);
+
 /* What all of a store's ids begin with, and the number that the last of them has. */
 enum { STORE_PREFIX_SIZE = 16 };
 char *store_prefix(void);

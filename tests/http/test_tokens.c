@@ -94,6 +94,7 @@ static const struct errand {
         { "watch makes no pair", EYE, "POST", "/v1/socketpairs", "{}", 403 },
         { "watch and admin make nothing", VIEWER, "POST", "/v1/sockets", "{}", 403 },
         { "admin makes", CHIEF, "POST", "/v1/sockets", "{}", 201 },
+        { "watch measures", EYE, "GET", "/metrics", NULL, 200 },
         { "nobody lists", "nobody-0123456789abcdef", "GET", "/v1/sockets", NULL, 401 },
         { "a token cut short", "ci-0123456789abcde", "GET", "/v1/sockets", NULL, 401 },
         { "a digest as token", "sha256:00", "GET", "/v1/sockets", NULL, 401 },

@@ -14,7 +14,7 @@ deb=$(echo "$build"/sockwright_*.deb)
 lintian --allow-root --fail-on error "$deb"
 
 dpkg-deb --extract "$deb" "$package"
-for file in usr/sbin/sockwrightd usr/share/man/man8/sockwrightd.8.gz usr/share/doc/sockwright/copyright \
+for file in usr/sbin/sockwrightd usr/share/man/man8/sockwrightd.8.gz usr/share/doc/sockwright/copyright usr/share/doc/sockwright/grafana.json \
         usr/lib/systemd/system/sockwrightd.service usr/lib/systemd/system/sockwrightd.socket \
         usr/lib/sysusers.d/sockwright.conf usr/lib/tmpfiles.d/sockwright.conf; do
         [ -f "$package/$file" ] || { echo "not in the package: $file"; exit 1; }

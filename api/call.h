@@ -70,6 +70,7 @@ struct call {
         struct problem *problem; /* in the arena; NULL: the result says it all */
         struct wait wait;
         bool parked;
+        bool made_recorder;    /* a socket that it made records */
         bool ended;            /* it was counted; see ending.h */
         bool over_quota;       /* it was not parked, since its caller has as many calls parked as may be */
         uint8_t *received;     /* what the reply's payload is in, from malloc(), or NULL */
@@ -192,6 +193,12 @@ struct call_reply {
 
 /* The reply to a call that is done. False without memory. */
 bool call_reply(struct call *call, struct call_reply *out);
+
+/* The payload of a reply's record, or NULL; whether its JSON is the first member of the reply, and where the
+ * next begins.
+ */
+const struct payload *reply_payload(const struct call *call);
+bool reply_begins_with_payload(const struct call_reply *reply, const struct payload *payload, size_t *rest);
 
 /* The reply to a request that is no call's. False without memory. */
 bool problem_reply(const struct problem *problem, int64_t started_ns, struct call_reply *out);

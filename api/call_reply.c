@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/base64.h"
 #include "api/ending.h"
 #include "api/keyed.h"
 #include "api/place.h"
@@ -51,10 +52,21 @@ static void print_record(struct print *print, const struct call *call, const str
         PRINT(print, "}");
 }
 
-static const struct payload *reply_payload(const struct call *call)
+const struct payload *reply_payload(const struct call *call)
 {
         const struct field *const field = fields_payload(call->operation->reply);
         return field == NULL ? NULL : (const struct payload *)((const char *)call->reply + field->offset);
+}
+
+/* As print_record() has it. */
+bool reply_begins_with_payload(const struct call_reply *reply, const struct payload *payload, size_t *rest)
+{
+        static const char first[] = "{\"data\":\"", last[] = "\",";
+        if (payload == NULL || reply->body == NULL || reply->size < sizeof first - 1 ||
+                memcmp(reply->body, first, sizeof first - 1) != 0)
+                return false;
+        *rest = sizeof first - 1 + base64_encoded_size(payload->size) + sizeof last - 1;
+        return *rest < reply->size;
 }
 
 static bool reply_raw(const struct call *call, const struct payload *payload, struct call_reply *out)

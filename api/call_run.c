@@ -13,6 +13,7 @@
 #include "api/measure.h"
 #include "api/place.h"
 #include "api/record.h"
+#include "api/recording.h"
 #include "daemon/sockets/cleanup.h"
 #include "daemon/sockets/interface.h"
 #include "daemon/sockets/lookup.h"
@@ -370,6 +371,8 @@ static enum call_state run_piece(struct call *call, size_t *used)
         end_early(call);
         call->result = blame_deletion(call, call->result);
         *used = call->piece.used;
+        if (*used > 0 && call->piece.size > 0 && call->socket->transcript != NULL)
+                recording_add_piece(call, call->piece.bytes, *used);
         return CALL_DONE;
 }
 

@@ -171,6 +171,9 @@ static json_t *document_content(const struct media *media)
         if (!media->example)
                 return contract_raw_content();
         json_t *const example = json_loads(media->example, JSON_DECODE_ANY, NULL);
+        if (media->schema)
+                return json_pack(
+                        "{s:o, s:o}", "schema", json_loads(media->schema, 0, NULL), "example", example);
         return json_pack("{s:{s:s}, s:o}", "schema", "type", json_is_object(example) ? "object" : "string",
                 "example", example);
 }

@@ -132,6 +132,7 @@ struct field {
 /* What a reply may be that is no JSON record. */
 struct media {
         const char *type, *example; /* example: JSON text; NULL: bytes */
+        const char *schema;         /* JSON text; NULL: an object, or a text, as the example is */
 };
 
 struct fields {

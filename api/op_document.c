@@ -34,7 +34,7 @@ const char *openapi_json_text(void)
 const struct fields openapi_yaml_request_fields = NO_FIELDS;
 const struct fields openapi_json_request_fields = NO_FIELDS;
 
-static const struct media yaml_media[] = { { "application/yaml", "\"openapi: 3.1.0\\n\"" },
+static const struct media yaml_media[] = { { .type = "application/yaml", .example = "\"openapi: 3.1.0\\n\"" },
         { .type = NULL } };
 static const struct field yaml_document_rows[] = {
         FIELD(struct yaml_document, document, "The document.", .min = 1),
@@ -42,8 +42,9 @@ static const struct field yaml_document_rows[] = {
 const struct fields yaml_document_fields =
         FIELDS(struct yaml_document, yaml_document_rows, .media = yaml_media);
 
-static const struct media json_media[] = { { "application/json", "{\"openapi\":\"3.1.0\"}" },
-        { .type = NULL } };
+static const struct media json_media[] = {
+        { .type = "application/json", .example = "{\"openapi\":\"3.1.0\"}" }, { .type = NULL }
+};
 static const struct field json_document_rows[] = {
         FIELD(struct json_document, document, "The document.", .min = 1),
 };

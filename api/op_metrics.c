@@ -20,9 +20,9 @@ enum { LABELS_SIZE = 256 };
 const struct fields metrics_request_fields = { .size = sizeof(struct metrics_request) };
 
 static const struct media metric_media[] = {
-        { "text/plain; version=0.0.4; charset=utf-8",
-                "\"# TYPE sockwright_parked_calls gauge\\nsockwright_parked_calls 0\\n\"" },
-        { "application/openmetrics-text; version=1.0.0; charset=utf-8", "\"# EOF\\n\"" },
+        { .type = "text/plain; version=0.0.4; charset=utf-8",
+                .example = "\"# TYPE sockwright_parked_calls gauge\\nsockwright_parked_calls 0\\n\"" },
+        { .type = "application/openmetrics-text; version=1.0.0; charset=utf-8", .example = "\"# EOF\\n\"" },
         { .type = NULL },
 };
 static const struct field metric_page_rows[] = { FIELD(struct metric_page, text, "The metrics.") };

@@ -13,6 +13,7 @@
 #include "daemon/sockets/cleanup.h"
 #include "daemon/sockets/interface.h"
 #include "daemon/sockets/reactor.h"
+#include "daemon/sockets/transcript.h"
 
 /* No constant has this number. */
 enum { ABSENT = INT32_MIN };
@@ -32,6 +33,13 @@ static const int TYPE_FLAGS = SOCK_NONBLOCK | SOCK_CLOEXEC;
                 "Keep up to so many bytes of what is received until `ack` of a recv says that they need "    \
                 "not "                                                                                       \
                 "be; less than 4096 is taken as that. 0: none. " __VA_ARGS__)
+#define RECORD_FIELDS(type, absent)                                                                          \
+        FIELD(type, record,                                                                                  \
+                "Record what is called on it, for GET …/transcript; with room for 262144 bytes."),           \
+                FIELD(type, record_bytes,                                                                    \
+                        "Record, with room for so many bytes; less than 4096 is taken as that. 0: do not. "  \
+                        "Absent: " absent,                                                                   \
+                        .max = RECORD_MOST, .fallback = -1, .example = "65536")
 #define FAMILY_HELP "AF_INET, AF_INET6, AF_UNIX, AF_PACKET, AF_VSOCK, AF_NETLINK, or any other by number."
 #define TYPE_HELP "SOCK_STREAM, SOCK_DGRAM, SOCK_RAW, SOCK_RDM, SOCK_SEQPACKET."
 
@@ -57,6 +65,8 @@ static const struct field socket_create_request_rows[] = {
                 .schema = "{\"type\":[\"string\",\"integer\"]}", .example = "\"client\""),
         RETAIN_FIELD(struct socket_create_request, "A listener's goes to the sockets that it accepts.",
                 .max = RETAIN_MOST, .example = "65536"),
+        RECORD_FIELDS(struct socket_create_request,
+                "what `record` says. A listener's goes to the sockets that it accepts."),
 };
 const struct fields socket_create_request_fields =
         FIELDS(struct socket_create_request, socket_create_request_rows);
@@ -72,6 +82,7 @@ static const struct field socketpair_create_request_rows[] = {
         SESSION_FIELD(struct socketpair_create_request),
         RETAIN_FIELD(
                 struct socketpair_create_request, "Each of the two.", .max = RETAIN_MOST, .example = "65536"),
+        RECORD_FIELDS(struct socketpair_create_request, "what `record` says."),
 };
 const struct fields socketpair_create_request_fields =
         FIELDS(struct socketpair_create_request, socketpair_create_request_rows);
@@ -116,6 +127,8 @@ static const struct field socket_accept_request_rows[] = {
         LABEL_FIELD(struct socket_accept_request),
         RETAIN_FIELD(struct socket_accept_request, "Absent: what the listener was made with.",
                 .max = RETAIN_MOST, .fallback = -1, .example = "65536"),
+        RECORD_FIELDS(
+                struct socket_accept_request, "what `record` says, else what the listener was made with."),
 };
 const struct fields socket_accept_request_fields =
         FIELDS(struct socket_accept_request, socket_accept_request_rows);
@@ -171,10 +184,24 @@ static void append_object(json_t *list, struct socket_object *object, const stru
         fields_release(&socket_object_fields, object);
 }
 
-/* Whose it is, and what it is called. What a listener gives belongs to its session. */
-static void describe(
-        const struct call *call, struct socket *socket, const struct text *label, uint64_t retain)
+/* What a new socket has besides its descriptor. */
+struct traits {
+        const struct text *label;
+        uint64_t retain, record; /* bytes; 0: it does not */
+};
+
+/* How many bytes a socket is to record: `otherwise`, if its maker says nothing. */
+static uint64_t record_size(bool record, uint64_t record_bytes, uint64_t otherwise)
 {
+        if (record_bytes != UINT64_MAX)
+                return record_bytes;
+        return record ? RECORD_DEFAULT : otherwise;
+}
+
+/* Whose it is, and what it is called. What a listener gives belongs to its session. False without memory. */
+static bool describe(struct call *call, struct socket *socket, const struct traits *traits)
+{
+        const struct text *const label = traits->label;
         struct session *const session = call->socket == NULL ? call->session : call->socket->session;
         socket->owner = call->caller.account;
         socket->session = session == NULL ? NULL : session_reference(session);
@@ -182,23 +209,25 @@ static void describe(
         if (label->bytes != NULL)
                 snprintf(socket->stored->label, sizeof socket->stored->label, "%s", label->bytes);
         /* It has kept nothing yet, so there is nothing that could fail. */
-        inbox_retain(socket, retain);
+        inbox_retain(socket, traits->retain);
+        if (traits->record == 0)
+                return true;
+        socket->transcript = transcript_new(traits->record, socket->owner);
+        call->made_recorder = socket->transcript != NULL;
+        return call->made_recorder;
 }
 
 /* A socket of a fresh descriptor, which it takes over; the reservation stays the caller's. */
-static struct socket *adopt(
-        const struct call *call, int *fd, const char *netns, const struct text *label, uint64_t retain)
+static struct socket *adopt(struct call *call, int *fd, const char *netns, const struct traits *traits)
 {
         struct socket *const socket = socket_new(*fd, socket_option(*fd, SO_DOMAIN, AF_UNSPEC),
                 socket_option(*fd, SO_TYPE, 0), socket_option(*fd, SO_PROTOCOL, 0));
         if (socket == NULL)
                 return NULL;
         take_fd(fd);
-        describe(call, socket, label, retain);
-        if (netns == NULL || netns[0] == '\0')
-                return socket;
-        socket->netns = strdup(netns);
-        if (socket->netns != NULL)
+        const bool has_netns = netns != NULL && netns[0] != '\0';
+        socket->netns = has_netns ? strdup(netns) : NULL;
+        if (describe(call, socket, traits) && (!has_netns || socket->netns != NULL))
                 return socket;
         socket_release(socket);
         return NULL;
@@ -244,7 +273,12 @@ static struct result make(struct call *call, const struct socket_create_request 
         TRY(guarded_open(call, netns, family, request->type | TYPE_FLAGS, request->protocol, &fd));
         INTERFACES_OF(netns[0] == '\0' ? -1 : fd);
         TRY(prepare(call, request, fd));
-        call->socket = adopt(call, &fd, netns, &request->label, request->retain);
+        const struct traits traits = { .label = &request->label,
+                .retain = request->retain,
+                .record = record_size(request->record, request->record_bytes, 0) };
+        call->socket = adopt(call, &fd, netns, &traits);
+        /* It is the call's own. */
+        call->made_recorder = false;
         return call->socket == NULL ? refused("malloc", ENOMEM) : DONE;
 }
 
@@ -278,8 +312,11 @@ struct result run_socketpair_create(
                 socketpair(request->family, request->type | TYPE_FLAGS, request->protocol, fds)));
         fd_auto int one_fd = fds[0];
         fd_auto int other_fd = fds[1];
-        struct socket *one socket_auto = adopt(call, &one_fd, NULL, &request->label, request->retain);
-        struct socket *other socket_auto = adopt(call, &other_fd, NULL, &request->label, request->retain);
+        const struct traits traits = { .label = &request->label,
+                .retain = request->retain,
+                .record = record_size(request->record, request->record_bytes, 0) };
+        struct socket *one socket_auto = adopt(call, &one_fd, NULL, &traits);
+        struct socket *other socket_auto = adopt(call, &other_fd, NULL, &traits);
         if (one == NULL || other == NULL)
                 return refused("malloc", ENOMEM);
         if (call->expect != NULL)
@@ -398,13 +435,15 @@ struct result run_socket_accept(
         struct call *call, const struct socket_accept_request *request, struct socket_object *reply)
 {
         TRY(registry_reserve(call->service->registry, call->caller.account, 1));
-        const uint64_t retain =
-                request->retain == UINT64_MAX ? call->socket->stored->inbox.retain : request->retain;
-        struct socket *socket socket_auto = socket_expect(call->socket);
-        if (socket != NULL)
-                describe(call, socket, &request->label, retain);
+        const struct socket *const listener = call->socket;
+        const uint64_t record = listener->transcript == NULL ? 0 : transcript_limit(listener->transcript);
+        const struct traits traits = { .label = &request->label,
+                .retain = request->retain == UINT64_MAX ? listener->stored->inbox.retain : request->retain,
+                .record = record_size(request->record, request->record_bytes, record) };
+        struct socket *socket socket_auto = socket_expect(listener);
+        const bool made = socket != NULL && describe(call, socket, &traits);
         const struct result accepted =
-                socket == NULL ? refused("accept", ENOMEM) : guarded_accept(call, call->socket, socket);
+                made ? guarded_accept(call, call->socket, socket) : refused("accept", ENOMEM);
         if (accepted.kind != RESULT_DONE) {
                 registry_unreserve(call->service->registry, call->caller.account, 1);
                 return accepted;

@@ -15,6 +15,8 @@ struct socket_create_request {
         struct text label, session;
         struct value netns;
         uint64_t retain;
+        bool record;
+        uint64_t record_bytes; /* UINT64_MAX: not given, as in the two below */
 };
 struct socket_list_request {
         struct text state;
@@ -27,6 +29,8 @@ struct socketpair_create_request {
         int family, type, protocol;
         struct text label, session;
         uint64_t retain;
+        bool record;
+        uint64_t record_bytes;
 };
 struct socket_delete_request {
         bool reset;
@@ -40,6 +44,8 @@ struct socket_listen_request {
 struct socket_accept_request {
         struct text label;
         uint64_t retain; /* UINT64_MAX: not given */
+        bool record;
+        uint64_t record_bytes;
 };
 struct socket_connect_request {
         struct address address;
@@ -142,6 +148,9 @@ struct getnameinfo_request {
 struct socket_show_request {
         char unused;
 };
+struct socket_transcript_request {
+        struct text format;
+};
 struct socket_options_request {
         char unused;
 };
@@ -230,7 +239,7 @@ struct socket_object {
         uint64_t receive_queue, send_queue, received_bytes, sent_bytes;
         int parked;
         bool at_mark, unclaimed;
-        uint64_t retain;
+        uint64_t retain, record_bytes;
         struct value base, received_messages, sent_messages;
 };
 struct socket_page {
@@ -343,6 +352,9 @@ struct health {
 };
 struct version {
         struct text version, kernel, host;
+};
+struct transcript_page {
+        struct text text;
 };
 struct metric_page {
         struct text text;

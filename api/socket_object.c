@@ -4,6 +4,8 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "daemon/sockets/transcript.h"
+
 #define COUNT_OR_NULL "{\"type\":[\"integer\",\"null\"],\"minimum\":0}"
 
 static const struct field socket_object_rows[] = {
@@ -50,6 +52,9 @@ static const struct field socket_object_rows[] = {
                 "made with.",
                 .optional = true),
         FIELD(struct socket_object, retain, "How many bytes it keeps until they are acknowledged; 0: none."),
+        FIELD(struct socket_object, record_bytes,
+                "How many bytes of what is called on it are recorded; left out when it does not record.",
+                .optional = true),
         FIELD(struct socket_object, base, "The first position that it still keeps; null when it keeps none.",
                 .nullable = true, .schema = COUNT_OR_NULL, .example = "null"),
         FIELD(struct socket_object, received_messages,
@@ -99,6 +104,7 @@ void socket_describe(struct call *call, struct socket *socket, struct socket_obj
                 .at_mark = status.at_mark,
                 .unclaimed = !stored->claimed,
                 .retain = stored->inbox.retain,
+                .record_bytes = socket->transcript == NULL ? 0 : transcript_limit(socket->transcript),
         };
         if (stored->inbox.retain > 0)
                 out->base.json = json_integer((json_int_t)inbox_base(socket));

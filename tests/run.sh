@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.." || exit 1
 . tests/packages.sh
 
 packages="$packages_to_build libcmocka-dev libcurl4-openssl-dev clang clang-tidy clang-format cppcheck curl jq iproute2 nftables slowhttptest
-        python3 python3-yaml python3-jsonschema python3-websockets strace systemd systemd-container dpkg-dev lintian
+        python3 python3-yaml python3-jsonschema python3-websockets strace tshark systemd systemd-container dpkg-dev lintian
         chromium fonts-dejavu-core"
 # shellcheck disable=SC2086 # a list of words
 packages_need $packages || exit 1

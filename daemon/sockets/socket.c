@@ -20,6 +20,7 @@
 #include "daemon/sockets/cleanup.h"
 #include "daemon/sockets/session.h"
 #include "daemon/sockets/store.h"
+#include "daemon/sockets/transcript.h"
 
 struct socket *socket_new(int fd, int family, int type, int protocol)
 {
@@ -210,6 +211,7 @@ void socket_release(struct socket *socket)
         inbox_empty(socket);
         session_release(socket->session);
         store_give_back(STORE_SOCKETS, socket->stored);
+        transcript_free(socket->transcript);
         free(socket->netns);
         free(socket);
 }

@@ -14,6 +14,7 @@ struct look;
 struct reactor;
 struct session;
 struct tenant;
+struct transcript;
 struct wait;
 
 enum direction { DIRECTION_RECEIVE, DIRECTION_SEND, DIRECTION_COUNT };
@@ -34,6 +35,8 @@ struct socket {
         struct account *owner;        /* NULL: nobody in particular */
         struct session *session;      /* a reference; NULL: none */
         char *netns;                  /* the socket's own: where it was opened; NULL: where the daemon is */
+
+        struct transcript *transcript; /* the socket's own; NULL: it does not record */
 
         _Atomic unsigned references;
         _Atomic bool closed; /* its id is gone; calls end with ECANCELED */

@@ -1,5 +1,5 @@
 #!/bin/sh
-# readme.sh README: runs the sh blocks under its heading "Try it", in order, against the daemon $SOCKWRIGHTD.
+# readme.sh README: runs the sh blocks under its headings "Try it" and "Watching", in order, against the daemon $SOCKWRIGHTD.
 set -eu
 readme=$(realpath "$1")
 daemon=$(realpath "$SOCKWRIGHTD")
@@ -13,7 +13,7 @@ clean_up() {
 trap clean_up EXIT
 cd "$scratch"
 
-awk '/^## /  { here = $0 == "## Try it" }
+awk '/^## /  { here = $0 == "## Try it" || $0 == "## Watching" }
      /^```/  { inside = here && $0 == "```sh"; next }
      inside' "$readme" >try.sh
 [ -s try.sh ] || { echo "no sh blocks under \"Try it\"" >&2; exit 1; }

@@ -15,6 +15,7 @@ struct far_end;
 struct goal;
 struct keyed;
 struct lookup;
+struct observer;
 struct reactors;
 
 /* What all calls work on. Constant once the daemon serves, but for the policy that the guard has. */
@@ -23,8 +24,9 @@ struct service {
         struct sessions *sessions;
         struct waiter *waiter;
         struct reactors *reactors;
-        struct outcomes *outcomes;           /* NULL: no call has a key */
         const _Atomic unsigned *connections; /* the HTTP server's count; NULL: there is none */
+        struct observer *observer;
+        struct outcomes *outcomes; /* NULL: no call has a key */
         int64_t default_timeout_ms, max_timeout_ms;
         size_t max_body_size;
         _Atomic bool shutting_down;
@@ -88,6 +90,7 @@ struct call {
         struct batch *batch; /* that was started; the call's once the wait for it has finished */
         struct goal *goal;   /* of a recv with `until`, in the arena */
         struct draft *draft; /* of a sendmsg: its messages as the kernel takes them, in the arena */
+        uint64_t listening;  /* by which number it listens for events, or 0 */
         int *expect;         /* errnos that the caller expects, in the arena */
         size_t expect_count;
 

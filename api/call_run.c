@@ -17,6 +17,7 @@
 #include "daemon/sockets/cleanup.h"
 #include "daemon/sockets/interface.h"
 #include "daemon/sockets/lookup.h"
+#include "daemon/sockets/observer.h"
 #include "daemon/sockets/receive.h"
 
 static const int64_t NS_PER_MS = 1000000;
@@ -48,6 +49,14 @@ static bool must_not_wait(const struct call *call)
         return (*(const int *)((const char *)call->request + field->offset) & MSG_DONTWAIT) != 0;
 }
 
+/* Of calls on a socket. */
+static void tell(const struct call *call, enum event_kind kind)
+{
+        if (call->socket != NULL && event_is_wanted(kind))
+                event_publish(call->socket,
+                        &(struct event_facts){ .kind = kind, .call = call->operation->system_call });
+}
+
 static bool suspend(struct call *call)
 {
         call->over_quota = !account_take(call->caller.account, RESOURCE_PARKED, 1);
@@ -55,6 +64,7 @@ static bool suspend(struct call *call)
                 return false;
         call->parked = true;
         measure_parked(1);
+        tell(call, EVENT_PARKED);
         call->suspend(call);
         return true;
 }
@@ -84,16 +94,34 @@ static void wake(struct wait *wait)
         struct call *const call = call_of(wait);
         account_give_back(call->caller.account, RESOURCE_PARKED, 1);
         measure_parked(-1);
+        tell(call, EVENT_WOKEN);
         call->resume(call);
 }
 
-/* A call that met the descriptor of a socket that was deleted meanwhile. */
-static struct result blame_deletion(const struct call *call, struct result result)
+/* What the kernel has refused is an event of the socket. */
+static void tell_of_refusal(const struct call *call, const struct result *result)
+{
+        const bool told = result->kind == RESULT_REFUSED && result->error > 0 && !result->timed_out &&
+                          result->error != EAGAIN && result->error != ECANCELED;
+        if (!told || call->socket == NULL)
+                return;
+        const struct event_facts facts = { .kind = result->error == ECONNRESET ? EVENT_RESET : EVENT_ERROR,
+                .error = result->error,
+                .call = call->operation->system_call };
+        if (facts.kind == EVENT_RESET)
+                event_publish_once(call->socket, &facts);
+        else
+                event_publish(call->socket, &facts);
+}
+
+/* An attempt's result; a call may have met the descriptor of a socket that was deleted meanwhile. */
+static struct result conclude(const struct call *call, struct result result)
 {
         if (result.kind == RESULT_REFUSED && call->socket != NULL && call->socket->closed) {
                 result.error = ECANCELED;
                 result.detail = "the socket was closed while the call was under way";
         }
+        tell_of_refusal(call, &result);
         return result;
 }
 
@@ -101,7 +129,7 @@ static enum attempt attempt_run(struct wait *wait)
 {
         struct call *const call = call_of(wait);
         INTERFACES_OF(call_interfaces(call));
-        const struct result result = blame_deletion(call, call->operation->run(call));
+        const struct result result = conclude(call, call->operation->run(call));
         if (result.kind == RESULT_WAIT)
                 return ATTEMPT_AGAIN;
         call->result = result;
@@ -289,7 +317,7 @@ static enum call_state run_unordered(struct call *call)
         INTERFACES_OF(call_interfaces(call));
         const struct result result = call->operation->run(call);
         if (result.kind != RESULT_WAIT) {
-                call->result = blame_deletion(call, result);
+                call->result = conclude(call, result);
                 return CALL_DONE;
         }
         if (call->wait.lookout != NULL)
@@ -369,7 +397,7 @@ static enum call_state run_piece(struct call *call, size_t *used)
         if (waiter_enter(call->service->waiter, &call->wait) == ENTRY_PARKED)
                 return CALL_PARKED;
         end_early(call);
-        call->result = blame_deletion(call, call->result);
+        call->result = conclude(call, call->result);
         *used = call->piece.used;
         if (*used > 0 && call->piece.size > 0 && call->socket->transcript != NULL)
                 recording_add_piece(call, call->piece.bytes, *used);
@@ -405,6 +433,8 @@ void call_release(struct call *call)
                 waiter_leave(call->service->waiter, &call->wait);
         if (call->far_end != NULL)
                 far_end_leave(call);
+        if (call->listening != 0)
+                observer_leave(call->service->observer, call->listening);
         keyed_release(call);
         /* One that has not ended releases itself. */
         if (call->wait.end == WAIT_FINISHED)

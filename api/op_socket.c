@@ -11,6 +11,7 @@
 #include "api/record.h"
 #include "api/socket_object.h"
 #include "daemon/sockets/cleanup.h"
+#include "daemon/sockets/event.h"
 #include "daemon/sockets/interface.h"
 #include "daemon/sockets/reactor.h"
 #include "daemon/sockets/transcript.h"
@@ -282,6 +283,18 @@ static struct result make(struct call *call, const struct socket_create_request 
         return call->socket == NULL ? refused("malloc", ENOMEM) : DONE;
 }
 
+/* What was done with it before anybody knew it. */
+static void tell_of_making(const struct socket *socket, const struct socket_create_request *request)
+{
+        if (request->bind.given)
+                event_publish(socket, &(struct event_facts){ .kind = EVENT_BOUND });
+        if (request->listen.given)
+                event_publish(socket, &(struct event_facts){ .kind = EVENT_LISTENING });
+        if (request->connect.given)
+                event_publish(
+                        socket, &(struct event_facts){ .kind = EVENT_CONNECTED, .peer = &request->connect });
+}
+
 struct result run_socket_create(
         struct call *call, const struct socket_create_request *request, struct socket_object *reply)
 {
@@ -295,6 +308,7 @@ struct result run_socket_create(
                 return session_ended(call);
         call->reserved = 0;
         call->created = call->socket->number;
+        tell_of_making(call->socket, request);
         socket_describe(call, call->socket, reply);
         return DONE;
 }
@@ -419,6 +433,7 @@ struct result run_socket_bind(
         struct call *call, const struct socket_bind_request *request, struct socket_object *reply)
 {
         TRY(guarded_bind(call, call->socket->fd, &request->address));
+        event_publish(call->socket, &(struct event_facts){ .kind = EVENT_BOUND });
         socket_describe(call, call->socket, reply);
         return DONE;
 }
@@ -427,6 +442,7 @@ struct result run_socket_listen(
         struct call *call, const struct socket_listen_request *request, struct socket_object *reply)
 {
         TRY(guarded_listen(call, call->socket->fd, request->backlog));
+        event_publish(call->socket, &(struct event_facts){ .kind = EVENT_LISTENING });
         socket_describe(call, call->socket, reply);
         return DONE;
 }
@@ -461,6 +477,8 @@ struct result run_socket_connect(
         struct call *call, const struct socket_connect_request *request, struct socket_object *reply)
 {
         TRY(guarded_connect(call, call->socket, &request->address));
+        event_publish(
+                call->socket, &(struct event_facts){ .kind = EVENT_CONNECTED, .peer = &request->address });
         socket_describe(call, call->socket, reply);
         return DONE;
 }
@@ -470,6 +488,9 @@ struct result run_socket_shutdown(
         struct call *call, const struct socket_shutdown_request *request, struct socket_object *reply)
 {
         TRY(check("shutdown", shutdown(call->socket->fd, request->how)));
+        /* From here on it looks to the kernel as if the peer had ended the stream. */
+        if (request->how != SHUT_WR)
+                atomic_fetch_or(&call->socket->told_kinds, (unsigned)EVENT_PEER_CLOSED);
         socket_describe(call, call->socket, reply);
         return DONE;
 }

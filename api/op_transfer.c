@@ -7,6 +7,7 @@
 #include "api/keyed.h"
 #include "api/place.h"
 #include "api/record.h"
+#include "daemon/sockets/event.h"
 #include "daemon/sockets/message.h"
 #include "daemon/sockets/receive.h"
 #include "daemon/sockets/send.h"
@@ -269,6 +270,9 @@ static struct result check_gathering(struct call *call, const struct socket_recv
 /* The receipt's bytes become the call's. */
 static void keep_receipt(struct call *call, const struct receipt *receipt, struct payload *data)
 {
+        if (receipt->eof)
+                event_publish_once(call->socket, &(struct event_facts){ .kind = EVENT_PEER_CLOSED,
+                                                         .call = call->operation->system_call });
         *data = (struct payload){ .bytes = receipt->bytes, .size = receipt->size, .given = true };
         call_keep(call, receipt->size);
         call_own(call, receipt->bytes);

@@ -24,6 +24,7 @@
 #include "daemon/seccomp.h"
 #include "daemon/server.h"
 #include "daemon/sockets/background.h"
+#include "daemon/sockets/observer.h"
 #include "daemon/sockets/policy.h"
 #include "daemon/sockets/reactor.h"
 #include "daemon/sockets/store.h"
@@ -264,6 +265,8 @@ static bool make_service(struct daemon *daemon, size_t max_sockets)
         if (service->reactors != NULL)
                 service->sessions = sessions_new(service->registry, service->waiter, service->reactors);
         if (service->sessions != NULL)
+                service->observer = observer_new(service->registry, service->waiter);
+        if (service->observer != NULL)
                 service->outcomes = outcomes_new(&kept, service->waiter);
         return (service->outcomes != NULL || complain()) &&
                takeover_finish(takeover, service, daemon->accounts);
@@ -393,6 +396,7 @@ static void end_service(struct daemon *daemon)
         sessions_free(daemon->service.sessions);
         reactors_free(daemon->service.reactors);
         outcomes_free(daemon->service.outcomes);
+        observer_free(daemon->service.observer);
         waiter_free(daemon->service.waiter);
         registry_free(daemon->service.registry);
 }

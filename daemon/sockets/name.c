@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "daemon/sockets/event.h"
 #include "daemon/sockets/option.h"
 
 /* Where each group's rows begin and end. */
@@ -69,6 +70,7 @@ const struct names *const all_names[] = {
 #undef LEVEL
 #undef OPTION
 #undef LEVEL_END
+        &event_names,
         NULL,
 };
 

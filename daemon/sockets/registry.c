@@ -8,9 +8,11 @@
 #include <time.h>
 
 #include "daemon/sockets/cleanup.h"
+#include "daemon/sockets/event.h"
 #include "daemon/sockets/reactor.h"
 #include "daemon/sockets/session.h"
 #include "daemon/sockets/store.h"
+#include "daemon/sockets/traffic.h"
 #include "daemon/sockets/waiter.h"
 
 /* A power of two near the largest number of descriptors that a daemon is given. */
@@ -109,14 +111,25 @@ static void publish_as(struct registry *registry, struct socket *socket, uint64_
                 socket->session->sockets++;
 }
 
-/* A restored one has its number. */
+/* Whether it was made, or accepted. */
+static void tell_of_new(const struct socket *socket, bool accepted)
+{
+        const struct stored_socket *const stored = socket->stored;
+        const struct address peer = { .storage = stored->peer, .size = stored->peer_size };
+        event_publish(socket, &(struct event_facts){ .kind = accepted ? EVENT_ACCEPTED : EVENT_MADE,
+                                      .peer = accepted ? &peer : NULL });
+}
+
+/* A restored one has its number, and is nothing new. Nobody can find it before it is told of. */
 static void publish(struct registry *registry, struct socket *socket)
 {
+        const bool is_restored = socket->number != 0, accepted = socket->stored->number == STORED_COMING;
         socket_store(socket);
         LOCK_SCOPE(&registry->lock);
-        const bool is_restored = socket->number != 0;
         registry->reserved -= !is_restored;
         publish_as(registry, socket, is_restored ? socket->number : registry_take_number(registry));
+        if (!is_restored)
+                tell_of_new(socket, accepted);
 }
 
 bool registry_publish(struct registry *registry, struct socket *socket)
@@ -192,6 +205,8 @@ bool registry_close(struct registry *registry, struct waiter *waiter, struct rea
         socket->closed = true;
         waiter_cancel(waiter, socket);
         reactors_forget(reactors, socket);
+        traffic_tell(socket);
+        event_publish(socket, &(struct event_facts){ .kind = EVENT_CLOSED });
         socket_close(socket, reset);
         socket_release(socket);
         return true;

@@ -41,6 +41,9 @@ struct socket {
         _Atomic unsigned references;
         _Atomic bool closed; /* its id is gone; calls end with ECANCELED */
 
+        _Atomic unsigned told_kinds;            /* of events that are told once */
+        _Atomic uint64_t told[DIRECTION_COUNT]; /* bytes that events have told of */
+
         struct lane lanes[DIRECTION_COUNT];
         /* Of what its inbox keeps; guarded by the receive lane's lock. */
         _Atomic size_t unread; /* bytes that were not handed out; read without the lock too */

@@ -174,6 +174,11 @@ struct reactor_stop_request {
 struct socket_stream_request {
         bool half_open;
 };
+struct event_list_request {
+        uint64_t after; /* UINT64_MAX: not given */
+        int kind;
+        struct text socket, session, label;
+};
 struct if_nameindex_request {
         char unused;
 };
@@ -321,6 +326,21 @@ struct waited {
 struct polled {
         struct value ready;
         int count;
+};
+struct event_object {
+        uint64_t sequence;
+        struct moment time;
+        int kind;
+        struct text socket, session, label, parent;
+        struct address peer;
+        uint64_t bytes;
+        int error;
+        struct text call;
+};
+struct event_list {
+        struct value events;
+        uint64_t next;
+        bool gap;
 };
 struct inet_packed {
         struct binary packed;

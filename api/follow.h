@@ -9,10 +9,10 @@
  * accepts, or NULL. */
 bool call_follows(const struct call *call, const char *accept);
 
-/* Which events a decoded call asks for, and the last one before them; `last_id` is what a caller who comes
- * again has seen last, or NULL. RESULT_UNSOUND names what is wrong. */
+/* Which events a decoded call asks for, the last one before them, and how many are lost already; `last_id` is
+ * what a caller who comes again has seen last, or NULL. RESULT_UNSOUND names what is wrong. */
 struct result call_follow(
-        struct call *call, const char *last_id, struct event_filter *filter, uint64_t *after);
+        struct call *call, const char *last_id, struct event_filter *filter, uint64_t *after, uint64_t *lost);
 
 /* An event as a JSON object on one line. */
 void event_print(struct print *print, const struct registry *registry, const struct event *event);

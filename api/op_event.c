@@ -179,13 +179,14 @@ static bool read_sequence(const char *text, uint64_t *out)
 }
 
 struct result call_follow(
-        struct call *call, const char *last_id, struct event_filter *filter, uint64_t *after)
+        struct call *call, const char *last_id, struct event_filter *filter, uint64_t *after, uint64_t *lost)
 {
         const struct event_list_request *const request = call->request;
         TRY(read_filter(call, filter));
         *after = request->after == ABSENT ? event_last() : request->after;
         if (last_id != NULL && !read_sequence(last_id, after))
                 return call_unsound(call, "Last-Event-ID", "Last-Event-ID: is no `id` of an event");
+        event_read(after, NULL, 0, lost);
         return DONE;
 }
 

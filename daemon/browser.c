@@ -24,7 +24,7 @@ static const struct {
         { "Access-Control-Expose-Headers", "Location, Sockwright-Reply, Retry-After, Allow, Idempotency-Replayed" },
 }, headers_of_preflight[] = {
         { "Access-Control-Allow-Methods", "GET, POST, PUT, DELETE" },
-        { "Access-Control-Allow-Headers", "Authorization, Content-Type, Accept, Idempotency-Key" },
+        { "Access-Control-Allow-Headers", "Authorization, Content-Type, Accept, Idempotency-Key, Last-Event-ID" },
         { "Access-Control-Max-Age", "600" },
 };
 

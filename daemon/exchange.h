@@ -30,6 +30,7 @@ struct request {
         struct headers headers;
         struct call call;
         struct background_job job; /* to go on when the connection is gone */
+        struct follower *follower; /* of the stream of events that the connection is, or was; or NULL */
         struct problem *problem;   /* what is wrong before there is a call, from malloc() */
         enum stage stage;
         bool anonymous;            /* nobody knows who asks */
@@ -85,6 +86,13 @@ enum MHD_Result request_reply_stream(struct request *request);
 
 /* Makes the connection a WebSocket, or says why not. */
 enum MHD_Result request_upgrade(struct request *request);
+/* Whether it asks for the stream of events; makes its connection that, or says why not. */
+bool request_follows(const struct request *request);
+enum MHD_Result request_follow(struct request *request);
+
+/* Once its request has ended. Accepts NULL. */
+struct follower;
+void follower_free(struct follower *follower);
 
 /* A live source may pause for longer than a connection may be silent otherwise; 0: for ever. */
 void request_set_idle_timeout(struct request *request, unsigned timeout_s);

@@ -32,6 +32,7 @@ static const struct {
         [HEADER_WEBSOCKET_VERSION] = NAME("Sec-WebSocket-Version"),
         [HEADER_WEBSOCKET_KEY] = NAME("Sec-WebSocket-Key"),
         [HEADER_WEBSOCKET_PROTOCOL] = NAME("Sec-WebSocket-Protocol"),
+        [HEADER_LAST_EVENT_ID] = NAME("Last-Event-ID"),
 };
 
 /* libmicrohttpd 0.9.75 cuts a header into strings where it stands, and silently takes lines that are folded,

@@ -23,6 +23,7 @@ enum header {
         HEADER_WEBSOCKET_VERSION,
         HEADER_WEBSOCKET_KEY,
         HEADER_WEBSOCKET_PROTOCOL,
+        HEADER_LAST_EVENT_ID,
         HEADER_COUNT,
 };
 

@@ -208,6 +208,7 @@ static void request_free(struct request *request)
 {
         atomic_fetch_sub_explicit(&request->server->requests, 1, memory_order_relaxed);
         stream_free(request->stream);
+        follower_free(request->follower);
         call_release(&request->call);
         if (request->problem != NULL)
                 json_decref(request->problem->extra);
@@ -303,6 +304,8 @@ static enum MHD_Result run(struct request *request)
         struct call *const call = &request->call;
         if (call->operation->success == MHD_HTTP_SWITCHING_PROTOCOLS)
                 return request_upgrade(request);
+        if (request_follows(request))
+                return request_follow(request);
         if (call->streamed)
                 return run_stream_out(request);
         return call_run(call) == CALL_PARKED ? MHD_YES : request_reply(request);

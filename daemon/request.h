@@ -25,6 +25,7 @@ struct server {
         _Atomic unsigned queued;      /* handed over, and not yet begun by a worker */
         unsigned connection_limit;
         struct deadlines *deadlines;
+        struct feed *feed;
         struct peers *peers;
         struct streams *streams;
         _Atomic int64_t complained_ns; /* when it last logged that an address has too many */

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "daemon/deadline.h"
+#include "daemon/feed.h"
 #include "daemon/log.h"
 #include "daemon/peers.h"
 #include "daemon/request.h"
@@ -20,7 +21,7 @@ enum { CONNECTION_POOL_SIZE = 7680 };
 /* How many connections are kept for the unix socket. */
 enum { LOCAL_RESERVE = 32, LOCAL_RESERVE_SHARE = 8 };
 
-static const int64_t NS_PER_S = 1000000000;
+static const int64_t NS_PER_S = 1000000000, HEARTBEAT_NS = 15000000000;
 
 __attribute__((format(printf, 2, 0))) static void on_library_log(
         void *context, const char *format, va_list arguments)
@@ -112,7 +113,8 @@ struct server *server_start(struct service *service, struct access *access, stru
         server->connection_limit = connection_limit;
         server->deadlines = deadlines_start();
         server->streams = streams_start(ping_ns);
-        if (server->deadlines != NULL && server->streams != NULL)
+        server->feed = feed_start(service->registry, HEARTBEAT_NS);
+        if (server->deadlines != NULL && server->streams != NULL && server->feed != NULL)
                 server->plain = start(server, threads, 0);
         if (server->plain != NULL && tls != NULL)
                 server->encrypted = start(server, threads, MHD_USE_TLS);
@@ -180,6 +182,7 @@ bool server_is_busy(const struct server *server)
 void server_shut_down(struct server *server)
 {
         streams_shut_down(server->streams);
+        feed_shut_down(server->feed);
 }
 
 /* libmicrohttpd wants all that was upgraded to be closed. */
@@ -191,6 +194,7 @@ void server_stop(struct server *server)
         if (server->plain != NULL)
                 MHD_stop_daemon(server->plain);
         streams_free(server->streams);
+        feed_stop(server->feed);
         deadlines_stop(server->deadlines);
 }
 

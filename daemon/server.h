@@ -30,7 +30,7 @@ bool server_is_full(const struct server *server, bool local);
 /* Whether a connection is yet to be begun, or a request to be answered. */
 bool server_is_busy(const struct server *server);
 
-/* Has all WebSockets closed; it is busy until they are. */
+/* Has all WebSockets closed, and ends the streams of events; it is busy until they have ended. */
 void server_shut_down(struct server *server);
 
 /* Stops the threads and closes the connections. No call may be parked; best once it is not busy. A call with

@@ -2,10 +2,12 @@
 # run.sh: builds a release, measures what the daemon promises, and prints one line per claim; fails when one falls short.
 # What is compared runs in turns, round after round, so that the machine's moods hit all alike; each figure is a median.
 #
-# LOADS (15) of SECONDS_EACH (1), ROUNDS (5) of the others, PARKED (10000), MIB (1024) may be set in the environment.
+# LOADS (15) of SECONDS_EACH (1), ROUNDS (5) of the others, PARKED (10000), MIB (1024), SUBSCRIBERS (1000) may be set in the
+# environment.
 set -eu
 cd "$(dirname "$0")/../.."
 LOADS=${LOADS:-15} SECONDS_EACH=${SECONDS_EACH:-1} ROUNDS=${ROUNDS:-5} PARKED=${PARKED:-10000} MIB=${MIB:-1024}
+SUBSCRIBERS=${SUBSCRIBERS:-1000}
 BUILD=${BUILD:-build/bench}
 CLIENTS=32 BUSY=5
 TOKEN=0000000000000000000000000000000000000000000000000000000000000000
@@ -169,6 +171,26 @@ measure_bulk() {
         stop "$pid"
 }
 
+measure_events() {
+        for round in $(seq "$ROUNDS"); do
+                start_daemon "events$round" 100
+                "$BIN/bench_events" "$port" "$TOKEN" "$pid" "$SUBSCRIBERS" 1000 5 >"$work/events"
+                stop "$pid"
+                read -r delivered middle high cpu weight gaps <"$work/events"
+                for figure in delivered middle high cpu weight gaps; do
+                        eval "echo \"\$$figure\"" >>"$work/events.$figure"
+                done
+        done
+        value=$(awk "BEGIN { print $(median "$work/events.delivered") / $SUBSCRIBERS / 1000 }")
+        row "1000 events/s to $SUBSCRIBERS subscribers, delivered" \
+                "$(printf '%.0f/s' "$(median "$work/events.delivered")")" "$(printf %.2f "$value")" '>= 0.95' "$value" least 0.95
+        value=$(median "$work/events.middle")
+        row "  how late they are there" "$value ms (p99 $(median "$work/events.high") ms)" - '<= 100 ms' "$value" most 100
+        value=$(median "$work/events.gaps")
+        row "  gaps that the subscribers were told of" "$value" - '0' "$value" most 0
+        note "  what the daemon takes" "$(median "$work/events.cpu") % of a CPU, $(median "$work/events.weight") MiB" -
+}
+
 echo "$(nproc) CPUs, load $(cut -d' ' -f1-3 /proc/loadavg), $(uname -r), $("$DAEMON" --version)"
 printf '%-76s %-26s %-6s %-12s\n' claim measured ratio target
 measure_requests
@@ -177,5 +199,6 @@ park one "$PARKED" 2 fresh
 park kept "$PARKED" 2 used
 park many "$PARKED" 5000 fresh
 measure_bulk
+measure_events
 echo "load now $(cut -d' ' -f1-3 /proc/loadavg)"
 exit $short

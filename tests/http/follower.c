@@ -98,10 +98,19 @@ const struct frame *hear_any(struct follower *follower)
         return &follower->frame;
 }
 
+const struct frame *hear_event(struct follower *follower)
+{
+        const struct frame *frame;
+        do
+                frame = hear_any(follower);
+        while (frame != NULL && frame->comment[0] != '\0');
+        assert_non_null(frame);
+        return frame;
+}
+
 const struct frame *hear(struct follower *follower, const char *kind, const char *id)
 {
-        const struct frame *const frame = hear_any(follower);
-        assert_non_null(frame);
+        const struct frame *const frame = hear_event(follower);
         assert_string_equal(frame->event, kind);
         if (id)
                 assert_string_equal(json_string_value(json_object_get(frame->data, "socket")), id);

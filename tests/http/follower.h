@@ -23,5 +23,8 @@ const char *follower_start(const struct follower *follower);
 /* The next frame, within 30 s; it lives until the next call. NULL: the stream has ended. */
 const struct frame *hear_any(struct follower *follower);
 
-/* The next one that is an event, which it must be: of this kind and, unless NULL, this socket. */
+/* The next one that is an event, or a gap; the stream must go on. */
+const struct frame *hear_event(struct follower *follower);
+
+/* The same, which must be of this kind and, unless NULL, this socket. */
 const struct frame *hear(struct follower *follower, const char *kind, const char *id);

@@ -225,7 +225,7 @@ static void bytes_add_up(struct stage *stage)
                 act(stage, pair.near, "send", 200, "{'text':'0123456789'}");
         act(stage, pair.far, "recv", 200, "{'until':{'bytes':200}}");
         while (sent < 200 || received < 200) {
-                const struct frame *const frame = hear_any(follower);
+                const struct frame *const frame = hear_event(follower);
                 const bool is_sent = strcmp(frame->event, "sent") == 0;
                 *(is_sent ? &sent : &received) += json_integer_value(json_object_get(frame->data, "bytes"));
         }

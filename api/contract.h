@@ -54,6 +54,13 @@ json_t *contract_raw_content(void);
 /* All responses of an operation, by status; a new reference. */
 json_t *contract_responses(struct contract *contract, const struct operation *operation);
 
+/* Whether an operation may also be answered by a stream of events; that, where its beginning may be said, and
+ * the schema of an event. New references. */
+bool operation_is_followed(const struct operation *operation);
+json_t *contract_stream_content(void);
+json_t *contract_last_event_id(void);
+void contract_add_event(struct contract *contract);
+
 /* Sets a response under its status; takes it over. */
 void contract_set_status(struct contract *contract, json_t *responses, int status, json_t *response);
 

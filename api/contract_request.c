@@ -81,6 +81,8 @@ json_t *contract_parameters(struct contract *contract, const struct operation *o
                                 operation_is_of_sessions(operation) ? "SessionId" : "SocketId"));
         if (operation_takes_key(operation))
                 contract_append(contract, parameters, contract_reference("parameters", "IdempotencyKey"));
+        if (operation_is_followed(operation))
+                contract_append(contract, parameters, contract_last_event_id());
         const char *name;
         json_t *property;
         json_object_foreach(json_object_get(schema, "properties"), name, property)

@@ -241,6 +241,8 @@ static json_t *success_response(struct contract *contract, const struct operatio
                 set_document(contract, content, media);
         if (fields_payload(reply))
                 contract_set(contract, content, "application/octet-stream", contract_raw_content());
+        if (operation_is_followed(operation))
+                contract_set(contract, content, "text/event-stream", contract_stream_content());
         contract_set(contract, response, "content", content);
         return response;
 }

@@ -14,5 +14,8 @@ bool call_follows(const struct call *call, const char *accept);
 struct result call_follow(
         struct call *call, const char *last_id, struct event_filter *filter, uint64_t *after, uint64_t *lost);
 
+/* What an event says. */
+extern const struct fields event_object_fields;
+
 /* An event as a JSON object on one line. */
 void event_print(struct print *print, const struct registry *registry, const struct event *event);

@@ -61,8 +61,7 @@ static const struct field event_object_rows[] = {
                 .optional = true },
         FIELD(struct event_object, call, "The call that it came of, waits, or waited.", .optional = true),
 };
-static const struct fields event_object_fields =
-        FIELDS(struct event_object, event_object_rows, .title = "Event");
+const struct fields event_object_fields = FIELDS(struct event_object, event_object_rows, .title = "Event");
 
 static const struct field event_list_rows[] = {
         FIELD(struct event_list, events, "The events, oldest first, at most 1000.",

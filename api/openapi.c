@@ -51,6 +51,7 @@ static const struct tag tags[] = {
                 .prefix = "/v1/sessions",
                 .description = "Leases that sockets are made under, and closed with." },
         { .name = "policy", .prefix = "/v1/policy/", .description = "What the policy allows." },
+        { .name = "watching", .prefix = "/v1/events", .description = "What happens to sockets." },
         { .name = "helpers", .prefix = "/v1/", .description = "Addresses, names, interfaces and constants." },
         { .name = "service", .prefix = "/", .description = "The daemon itself; open to everyone." },
 };
@@ -149,6 +150,7 @@ static void add_components(struct contract *contract)
         contract_set(contract, components, "schemas", contract->schemas);
         contract_set(contract, contract->root, "components", components);
         contract_add_outcomes(contract);
+        contract_add_event(contract);
 }
 
 static void add_problems_of_any(struct contract *contract)

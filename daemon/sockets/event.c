@@ -12,7 +12,7 @@ static const struct name rows[] = {
 #include "daemon/sockets/event.def"
 #undef EVENT
 };
-const struct names event_names = { .title = "event", .rows = rows, .count = sizeof rows / sizeof *rows };
+const struct names event_names = { .title = "event_kind", .rows = rows, .count = sizeof rows / sizeof *rows };
 
 static const unsigned FREQUENT_KINDS = 0
 #define EVENT(kind, text, frequent) | ((frequent) ? (unsigned)EVENT_##kind : 0)

@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 
+#include "daemon/sockets/observer.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/unit/ends.h"
 
@@ -58,6 +59,7 @@ static void set_up(void)
         scene_service.registry = registry_new(SOCKETS_MOST);
         scene_service.waiter = waiter_new(256);
         scene_service.sessions = sessions_new(scene_service.registry, scene_service.waiter, NULL);
+        scene_service.observer = observer_new(scene_service.registry, scene_service.waiter);
         scene_service.default_timeout_ms = scene_service.max_timeout_ms = 60000;
         scene_service.max_body_size = 1 << 20;
         HOLDS(accounts != NULL && scene_service.registry != NULL && scene_service.waiter != NULL);

@@ -122,8 +122,8 @@ static void preflight(struct stage *stage)
         assert_int_equal(reply.status, 204);
         must_say(&reply, "Access-Control-Allow-Origin: " DASH);
         must_say(&reply, "Access-Control-Allow-Methods: GET, POST, PUT, DELETE");
-        must_say(
-                &reply, "Access-Control-Allow-Headers: Authorization, Content-Type, Accept, Idempotency-Key");
+        must_say(&reply, "Access-Control-Allow-Headers: Authorization, Content-Type, Accept, "
+                         "Idempotency-Key, Last-Event-ID");
         must_say(&reply, "Access-Control-Max-Age: 600");
         assert_false(says(&reply, "Access-Control-Allow-Private-Network: true"));
         send_text(stage, OVER_TCP, "OPTIONS /v1/sockets",

@@ -152,6 +152,7 @@ enum MHD_Result request_follow(struct request *request)
         set_options(request, reader->fd);
         say_head(reader, request);
         say_beginning(reader, lost);
+        reader_begin(reader, now_ns());
         request->status = 200;
         MHD_suspend_connection(request->connection);
         if (!feed_add(request->server->feed, reader))

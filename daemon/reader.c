@@ -103,6 +103,12 @@ static void write_rest(struct reader *reader, int64_t now)
                 reader->rest_size = reader->rest_sent = 0;
 }
 
+void reader_begin(struct reader *reader, int64_t now)
+{
+        if (!reader->gone)
+                write_rest(reader, now);
+}
+
 /* Whether there are any. */
 static bool write_frames(struct reader *reader, const struct frames *frames, int64_t now)
 {

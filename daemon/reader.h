@@ -35,6 +35,9 @@ void reader_say(struct reader *reader, const char *text, size_t size);
 /* Says how many events are lost. */
 void reader_say_gap(struct reader *reader, uint64_t lost);
 
+/* Writes what was said so far at once, before it is added to the feed, which may take a while. */
+void reader_begin(struct reader *reader, int64_t now);
+
 /* Writes what it has not got yet, as far as its connection takes it; if there was nothing for so long, a sign
  * of life. */
 void reader_turn(struct reader *reader, const struct frames *frames, int64_t now, int64_t heartbeat_ns);

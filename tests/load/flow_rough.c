@@ -1,11 +1,12 @@
 /* flow_rough.c: clients as one would not wish them: they vanish while their calls wait, and ask for what is
  * unsound. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "tests/http/check.h"
-#include "tests/http/wire.h"
 #include "tests/load/load.h"
 
 static bool open_pair(struct flow *flow)
@@ -18,12 +19,13 @@ static bool open_pair(struct flow *flow)
         return flow->ids[1][0] != '\0';
 }
 
+/* Of each two, one closes its connection, and one resets it. */
 static void leave(int fd, unsigned number)
 {
+        const struct linger reset = { .l_onoff = 1 };
         if (number % 2 == 0)
-                wire_reset(fd);
-        else
-                close(fd);
+                setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+        close(fd);
 }
 
 /* One waits, and goes; with a key, its call goes on for a while. */
@@ -32,13 +34,19 @@ static void give_vanishing(struct worker *giver)
         struct flow *const flow = giver->flow;
         const struct daemon *const daemon = flow->load->daemon;
         const unsigned number = flow->rounds++;
-        const int fd = wire_open(daemon, number % 4 < 2 ? OVER_TCP : OVER_UNIX);
-        pause_us(flow->load->pause_us);
-        wire_write(fd,
+        const bool keyed = number % 3 == 0;
+        char request[1024];
+        flow->port = daemon->port;
+        const int fd = connect_own(giver);
+        const int size = snprintf(request, sizeof request,
                 "POST /v1/sockets/%s/recv?size=9&timeout_ms=%d HTTP/1.1\r\nHost: localhost\r\n"
-                "Authorization: Bearer %s\r\n%sContent-Length: 0\r\n\r\n",
-                flow->ids[0], number % 3 == 0 ? 300 : 60000, daemon->token,
-                number % 3 == 0 ? "Idempotency-Key: vanishing\r\n" : "");
+                "Authorization: Bearer %s\r\n%s%u\r\nContent-Length: 0\r\n\r\n",
+                flow->ids[0], keyed ? 300 : 60000, daemon->token,
+                keyed ? "Idempotency-Key: vanishing-" : "X-Number: ", number);
+        if (fd < 0)
+                return;
+        if (send(fd, request, (size_t)size, MSG_NOSIGNAL) != size)
+                complain(giver, "send: %s", strerror(errno));
         if (number % 5 != 0)
                 tell(giver, "GET", "/v1/sockets/%s", flow->ids[0]);
         leave(fd, number);

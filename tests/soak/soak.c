@@ -2,7 +2,8 @@
  * sixth.
  *
  * Usage: soak [SECONDS]
- * After each sixth the clients leave, all that they made is closed, and a reading is taken. */
+ * After each sixth the clients leave, all that they made is closed, and a reading is taken. The daemon runs
+ * with the settings of the memory allocator that the unit gives it. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,10 +52,11 @@ static void await_calm(const struct daemon *daemon)
         }
 }
 
+/* The first part works without a pause: what the allocator comes to keep, it has from then on. */
 static void run_part(struct stage *stage, int part)
 {
         static struct load load;
-        load = (struct load){ .pause_us = PAUSE_US };
+        load = (struct load){ .pause_us = part == 0 ? 0 : PAUSE_US };
         const int64_t until = milliseconds() + seconds * 1000 / PARTS;
         const bool started = load_start(&load, stage->daemon, jobs, COUNT(jobs));
         while (started && milliseconds() < until && load.complaint[0] == '\0')
@@ -92,6 +94,7 @@ int main(int argc, char **argv)
         static const char *const arguments[] = { "--kept-outcomes", "500", NULL };
         if (argc > 1)
                 seconds = strtol(argv[1], NULL, 10);
+        setenv("GLIBC_TUNABLES", UNIT_TUNABLES, 1);
         SUITE_ADD_SCENARIOS(scenarios);
         return suite_run("soak", arguments);
 }

@@ -211,8 +211,7 @@ static void await_status(struct stage *stage, const char *token, int status)
 static void await_log(struct stage *stage, const char *text)
 {
         const int64_t deadline = milliseconds() + 10000;
-        bool found = false;
-        while (!found) {
+        for (bool found = false; !found;) {
                 char *const log = daemon_log(stage->daemon);
                 found = strstr(log, text) != NULL;
                 free(log);

@@ -40,7 +40,7 @@ suites() {
         say "tests of $preset"
         report=build/$preset/report.xml
         rm -f "$report"
-        ctest --preset "$preset" --parallel 2 --output-junit report.xml "$@"
+        ctest --preset "$preset" --parallel 3 --output-junit report.xml "$@"
         ended=$?
         all=$(sed -n 's/^.*[[:space:]]tests="\([0-9]*\)".*$/\1/p' "$report" 2>/dev/null | head -n 1)
         bad=$(sed -n 's/^.*[[:space:]]failures="\([0-9]*\)".*$/\1/p' "$report" 2>/dev/null | head -n 1)

@@ -41,6 +41,16 @@ play('with a keeper, sockets outlive a daemon that is killed, and so does their 
     await daemon.end()
 })
 
+play('what happens is listed as the daemon tells it, also behind a restart', async (tab, daemon) => {
+    await show(tab, 'events')
+    const told = ({ id }) => tab.locator('.log li').filter({ hasText: new RegExp(`made\\s+${id}\\b`) }).waitFor()
+    await told(await daemon.open({ label: 'told' }))
+    await daemon.stop()
+    await daemon.start()
+    await tab.locator('.log li').filter({ hasText: /gap/ }).waitFor()
+    await told(await daemon.open({ label: 'told again' }))
+})
+
 const frame = (sequence, kind, more) =>
     `id: run-${sequence}\nevent: ${kind}\ndata: ${JSON.stringify({ sequence, kind, time: '2026-01-01T00:00:00.000000000Z', socket: 'abc-1', session: null, label: null, ...more })}\n\n`
 

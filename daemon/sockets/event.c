@@ -87,18 +87,6 @@ static void add(const struct socket *socket, const struct event_facts *facts, co
                 event->peer = peer->storage;
 }
 
-/* The bells that are to ring, silenced. Needs the lock. */
-static size_t take_bells(int *fds, size_t count)
-{
-        size_t taken = 0;
-        for (struct event_bell *bell = ring.bells; bell != NULL && taken < count; bell = bell->next) {
-                if (bell->armed)
-                        fds[taken++] = bell->fd;
-                bell->armed = false;
-        }
-        return taken;
-}
-
 /* seccomp: write */
 static void ring_fd(int fd)
 {
@@ -107,21 +95,26 @@ static void ring_fd(int fd)
         (void)!write(fd, &one, sizeof one);
 }
 
+/* Only those who wait, once. Needs the lock: behind it, the descriptor's number may be another's. */
+static void ring_bells(void)
+{
+        for (struct event_bell *bell = ring.bells; bell != NULL; bell = bell->next) {
+                if (bell->armed)
+                        ring_fd(bell->fd);
+                bell->armed = false;
+        }
+}
+
 void event_publish(const struct socket *socket, const struct event_facts *facts)
 {
-        enum { BELLS_AT_ONCE = 4 };
-        int fds[BELLS_AT_ONCE];
         struct timespec now;
         const bool is_frequent = ((unsigned)facts->kind & FREQUENT_KINDS) != 0;
         if (socket->number == 0 || (is_frequent && !event_is_wanted(facts->kind)))
                 return;
         clock_gettime(CLOCK_REALTIME, &now);
-        pthread_mutex_lock(&ring.lock);
+        LOCK_SCOPE(&ring.lock);
         add(socket, facts, &now);
-        const size_t ringing = take_bells(fds, BELLS_AT_ONCE);
-        pthread_mutex_unlock(&ring.lock);
-        for (size_t i = 0; i < ringing; i++)
-                ring_fd(fds[i]);
+        ring_bells();
 }
 
 void event_publish_once(struct socket *socket, const struct event_facts *facts)
@@ -173,7 +166,6 @@ bool event_bell_open(struct event_bell *bell)
         return true;
 }
 
-/* Its number may be another descriptor's once it is closed, so whoever takes it must be done with it. */
 void event_bell_close(struct event_bell *bell)
 {
         pthread_mutex_lock(&ring.lock);

@@ -120,6 +120,19 @@ static void tell_of_new(const struct socket *socket, bool accepted)
                                       .peer = accepted ? &peer : NULL });
 }
 
+static void add_traffic(struct traffic *traffic, const struct socket *socket)
+{
+        traffic->received_bytes += socket->stored->received.bytes;
+        traffic->sent_bytes += socket->stored->sent.bytes;
+}
+
+/* What an earlier process has counted is not counted again. It may wrap, and is whole again in the sum. */
+static void take_traffic(struct traffic *traffic, const struct socket *socket)
+{
+        traffic->received_bytes -= socket->stored->received.bytes;
+        traffic->sent_bytes -= socket->stored->sent.bytes;
+}
+
 /* A restored one has its number, and is nothing new. Nobody can find it before it is told of. */
 static void publish(struct registry *registry, struct socket *socket)
 {
@@ -128,7 +141,9 @@ static void publish(struct registry *registry, struct socket *socket)
         LOCK_SCOPE(&registry->lock);
         registry->reserved -= !is_restored;
         publish_as(registry, socket, is_restored ? socket->number : registry_take_number(registry));
-        if (!is_restored)
+        if (is_restored)
+                take_traffic(&registry->closed, socket);
+        else
                 tell_of_new(socket, accepted);
 }
 
@@ -157,12 +172,6 @@ struct socket *registry_find(struct registry *registry, const char *id)
 {
         uint64_t number;
         return registry_parse_id(registry, id, &number) ? registry_find_number(registry, number) : NULL;
-}
-
-static void add_traffic(struct traffic *traffic, const struct socket *socket)
-{
-        traffic->received_bytes += socket->stored->received.bytes;
-        traffic->sent_bytes += socket->stored->sent.bytes;
 }
 
 /* All at once, so that it never becomes less. */

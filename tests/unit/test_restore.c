@@ -134,6 +134,9 @@ static void comes_back_as_it_was(void **state)
         assert_true(back->stored->shared && back->stored->claimed);
         assert_memory_equal(&back->stored->created, &one->stored->created, sizeof back->stored->created);
         assert_int_equal(back->stored->received.bytes, 100);
+        assert_int_equal(registry_traffic(scene.later).received_bytes, 0);
+        tally_add(&back->stored->received, 3);
+        assert_int_equal(registry_traffic(scene.later).received_bytes, 3);
         assert_int_equal(back->stored->sent.bytes, 7);
         assert_int_equal(back->stored->sent.messages, 1);
         assert_int_equal(owner->used[RESOURCE_SOCKETS], 2); /* the earlier one's too */

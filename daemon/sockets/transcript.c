@@ -65,7 +65,14 @@ void transcript_add(struct transcript *transcript, struct transcript_entry *entr
         LOCK_SCOPE(&transcript->lock);
         entry->next = NULL;
         entry->sequence = ++transcript->last;
-        account_add(transcript->owner, RESOURCE_BYTES, entry->size);
+        while (!account_take(transcript->owner, RESOURCE_BYTES, entry->size)) {
+                if (transcript->oldest == NULL) {
+                        transcript->gone++;
+                        free(entry);
+                        return;
+                }
+                drop_oldest(transcript);
+        }
         *(transcript->newest == NULL ? &transcript->oldest : &transcript->newest->next) = entry;
         transcript->newest = entry;
         transcript->size += entry->size;

@@ -13,14 +13,17 @@ static const struct ring_row {
         uint64_t kept[ENTRIES_MOST]; /* the sequence numbers that are there then */
         uint64_t gone;
         size_t held;
+        size_t quota; /* of the owner; 0: none */
 } ring_rows[] = {
-        { "nothing", 4096, { 0 }, { 0 }, 0, 0 },
-        { "one", 4096, { 100 }, { 1 }, 0, 100 },
-        { "as much as fits", 8192, { 4096, 4096 }, { 1, 2 }, 0, 8192 },
-        { "one more than fits", 8192, { 4096, 4096, 100 }, { 2, 3 }, 1, 4196 },
-        { "one in place of many", 4096, { 100, 200, 300, 4096 }, { 4 }, 3, 4096 },
-        { "one that is too large", 4096, { 100, 4097, 200 }, { 1, 3 }, 1, 300 },
-        { "the least", 1, { 4096 }, { 1 }, 0, 4096 },
+        { "nothing", 4096, { 0 }, { 0 }, 0, 0, 0 },
+        { "one", 4096, { 100 }, { 1 }, 0, 100, 0 },
+        { "as much as fits", 8192, { 4096, 4096 }, { 1, 2 }, 0, 8192, 0 },
+        { "one more than fits", 8192, { 4096, 4096, 100 }, { 2, 3 }, 1, 4196, 0 },
+        { "one in place of many", 4096, { 100, 200, 300, 4096 }, { 4 }, 3, 4096, 0 },
+        { "one that is too large", 4096, { 100, 4097, 200 }, { 1, 3 }, 1, 300, 0 },
+        { "the least", 1, { 4096 }, { 1 }, 0, 4096, 0 },
+        { "the quota before the limit", 8192, { 300, 200, 400 }, { 2, 3 }, 1, 600, 700 },
+        { "one that passes the quota", 8192, { 300, 800, 400 }, { 3 }, 2, 400, 700 },
 };
 
 static void take(void *context, const struct transcript_entry *entry)
@@ -32,8 +35,9 @@ static void take(void *context, const struct transcript_entry *entry)
 static void test_ring(void **state)
 {
         const struct ring_row *const row = *state;
-        const struct limits limits = { .requests_per_s = 0 };
-        struct accounts *const accounts = accounts_new(&limits, &limits);
+        const struct limits each = { .most = { [RESOURCE_BYTES] = row->quota } },
+                            all = { .requests_per_s = 0 };
+        struct accounts *const accounts = accounts_new(&each, &all);
         struct account *const owner = accounts_find(accounts, "owner");
         struct transcript *const transcript = transcript_new(row->limit, owner);
         for (size_t i = 0; row->sizes[i] > 0; i++) {

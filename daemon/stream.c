@@ -71,6 +71,16 @@ static void evict(struct tenant *tenant)
         wake(stream->streams);
 }
 
+void stream_let_go(struct stream *stream)
+{
+        {
+                LOCK_SCOPE(&stream->lock);
+                watch(&stream->peer, false, 0);
+                stream->peer.fd = -1;
+        }
+        far_end_leave(stream->call);
+}
+
 static void watch_all(struct stream *stream)
 {
         watch(&stream->client, !stream->unwatched, stream_client_events(stream));

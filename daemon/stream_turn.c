@@ -333,7 +333,7 @@ static void end_if_done(struct stream *stream)
         if (stream->state != STREAM_ENDING)
                 return;
         /* Whoever hears of the end finds the socket free. */
-        far_end_leave(stream->call);
+        stream_let_go(stream);
         if (stream->answers)
                 websocket_close(stream->websocket, stream->answer, stream->reason);
         stream->answers = false;

@@ -67,6 +67,9 @@ void stream_turn(struct stream *stream, uint8_t *scratch);
 /* Closes with a code and reason; the client has a while to answer. */
 void stream_close(struct stream *stream, enum websocket_code code, const char *reason);
 
+/* Gives the socket back, which others may take from then on: it has left the epoll before. */
+void stream_let_go(struct stream *stream);
+
 /* What the stream waits for: events of the connection and of the socket. */
 uint32_t stream_client_events(const struct stream *stream);
 uint32_t stream_peer_events(const struct stream *stream);

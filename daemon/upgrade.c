@@ -24,6 +24,8 @@ static void on_upgrade(void *context, struct MHD_Connection *connection, void *s
         (void)connection;
         (void)state;
         request->upgraded = handle;
+        /* It reads when it likes: what has come for it waits. */
+        request_set_idle_timeout(request, 0);
         stream_begin(TAKE(request->stream), &(struct stream_connection){ .fd = fd,
                                                     .client_fd = client_fd == fd ? -1 : client_fd,
                                                     .early = early,

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "api/measure.h"
 #include "daemon/browser.h"
 #include "daemon/exchange.h"
 #include "daemon/feed.h"
@@ -154,6 +155,7 @@ enum MHD_Result request_follow(struct request *request)
         say_beginning(reader, lost);
         reader_begin(reader, now_ns());
         request->status = 200;
+        measure_request(request->route.operation, 200);
         MHD_suspend_connection(request->connection);
         if (!feed_add(request->server->feed, reader))
                 end(reader);

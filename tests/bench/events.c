@@ -70,18 +70,21 @@ static double process_figure(const char *pid, const char *file, const char *word
         return found == NULL ? 0 : strtod(found + strlen(word), NULL);
 }
 
-/* User and system time are the 12th and 13th figures behind its name. */
 static double process_seconds(const char *pid)
 {
         char path[PATH_MAX];
-        unsigned long user = 0, system = 0;
+        char line[1024];
         snprintf(path, sizeof path, "/proc/%s/stat", pid);
         FILE *const from = fopen(path, "re");
-        if (from == NULL ||
-                fscanf(from, "%*d %*s %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system) !=
-                        2 ||
-                fclose(from) != 0)
+        if (from == NULL || fgets(line, sizeof line, from) == NULL || fclose(from) != 0)
                 die(path);
+        /* User and system time are the 12th and 13th words behind the name: proc_pid_stat(5). */
+        char *at = strrchr(line, ')');
+        for (int word = 0; word < 12 && at != NULL; word++)
+                at = strchr(at + 1, ' ');
+        if (at == NULL)
+                die(path);
+        const unsigned long user = strtoul(at, &at, 10), system = strtoul(at, NULL, 10);
         return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
 }
 

@@ -156,7 +156,11 @@ void stream_begin(struct stream *stream, const struct stream_connection *connect
         stream->connection = *connection;
         stream->client.fd = connection->fd;
         stream->witness.fd = connection->client_fd;
-        stream->peer.fd = stream->call->socket->fd;
+        {
+                /* The socket may be closed before the handshake is over. */
+                LOCK_SCOPE(&stream->lock);
+                stream->peer.fd = stream->call->socket->fd;
+        }
         stream->in = malloc(STREAM_IN_SIZE);
         stream->websocket =
                 websocket_new(connection->fd, connection->early, connection->early_size, message_max(stream));

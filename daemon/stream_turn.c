@@ -74,9 +74,9 @@ static void fail(struct stream *stream, const struct result *result)
 /* Says text that is freed then. */
 static void say(struct stream *stream, char *text)
 {
-        char *said memory_auto = text;
         if (text != NULL && websocket_has_room(stream->websocket, strlen(text)))
                 websocket_send(stream->websocket, true, text, strlen(text));
+        free(text);
 }
 
 static void end_peer(struct stream *stream)

@@ -82,10 +82,11 @@ static double process_seconds(const char *pid)
         char *at = strrchr(line, ')');
         for (int word = 0; word < 12 && at != NULL; word++)
                 at = strchr(at + 1, ' ');
-        if (at == NULL)
-                die(path);
-        const unsigned long user = strtoul(at, &at, 10), system = strtoul(at, NULL, 10);
-        return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
+        if (at != NULL) {
+                const unsigned long user = strtoul(at, &at, 10), system = strtoul(at, NULL, 10);
+                return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
+        }
+        die(path);
 }
 
 static void subscribe(struct bench *bench, struct subscriber *subscriber)

@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -18,6 +17,7 @@
 
 #include "daemon/log.h"
 #include "daemon/sockets/cleanup.h"
+#include "daemon/sockets/thread.h"
 #include "daemon/sockets/waiter.h"
 
 enum { EVENTS_AT_ONCE = 64, WAKE_MS = 1000, NS_PER_S = 1000000000, REST_NS = 20000000 };
@@ -150,14 +150,9 @@ static void feed_free(struct feed *feed)
         free(feed);
 }
 
-/* Signals are for the main thread. */
 static bool start_thread(struct feed *feed)
 {
-        sigset_t all, before;
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before);
-        errno = pthread_create(&feed->thread, NULL, serve, feed);
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
+        errno = thread_start(&feed->thread, serve, feed);
         return errno == 0;
 }
 

@@ -6,7 +6,6 @@
 #include "daemon/stream.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -14,6 +13,7 @@
 
 #include "daemon/log.h"
 #include "daemon/sockets/cleanup.h"
+#include "daemon/sockets/thread.h"
 #include "daemon/stream_turn.h"
 
 enum { EVENTS_AT_ONCE = 64 };
@@ -302,16 +302,10 @@ static void *run(void *context)
         return NULL;
 }
 
-/* Signals are for the main thread. */
 static bool start_thread(struct streams *streams)
 {
-        sigset_t all, before;
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before);
-        const int error = pthread_create(&streams->thread, NULL, run, streams);
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
-        errno = error;
-        return error == 0;
+        errno = thread_start(&streams->thread, run, streams);
+        return errno == 0;
 }
 
 /* seccomp: epoll_create1 epoll_ctl eventfd2 */

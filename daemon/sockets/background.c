@@ -1,10 +1,10 @@
 /* background.c: a queue of jobs, and a few threads that are started when it fills. */
 #include "daemon/sockets/background.h"
 
-#include <signal.h>
 #include <time.h>
 
 #include "daemon/sockets/cleanup.h"
+#include "daemon/sockets/thread.h"
 
 enum { THREADS_MAX = 4 };
 
@@ -54,18 +54,12 @@ static void *work(void *unused)
         return NULL;
 }
 
-/* Signals are for the main thread. */
 static void start_thread(void)
 {
-        sigset_t all, before;
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before);
-        pthread_t *const thread = &background.thread[background.threads];
-        if (pthread_create(thread, NULL, work, NULL) == 0) {
+        if (thread_start(&background.thread[background.threads], work, NULL) == 0) {
                 background.threads++;
                 background.running++;
         }
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 static bool queue_job(struct background_job *job)

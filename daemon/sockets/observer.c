@@ -6,12 +6,12 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "daemon/sockets/cleanup.h"
 #include "daemon/sockets/edge.h"
+#include "daemon/sockets/thread.h"
 #include "daemon/sockets/traffic.h"
 #include "daemon/sockets/waiter.h"
 
@@ -57,13 +57,14 @@ static unsigned wanted_kinds(struct observer *observer)
         return kinds | observer->lingering;
 }
 
-/* What went through before is no news for who comes first. Needs the lock. */
-static void set_wanted(struct observer *observer)
+/* What went through before is no news for who comes first. Returns the kinds. Needs the lock. */
+static unsigned set_wanted(struct observer *observer)
 {
         const unsigned kinds = wanted_kinds(observer);
         const unsigned before = event_want(kinds);
         if ((kinds & TRAFFIC_KINDS) != 0 && (before & TRAFFIC_KINDS) == 0)
                 traffic_begin(observer->registry);
+        return kinds;
 }
 
 /* A round of looking. */
@@ -72,8 +73,7 @@ static void look(struct observer *observer)
         unsigned kinds;
         {
                 LOCK_SCOPE(&observer->lock);
-                set_wanted(observer);
-                kinds = wanted_kinds(observer);
+                kinds = set_wanted(observer);
         }
         if ((kinds & TRAFFIC_KINDS) != 0)
                 traffic_tell_all(observer->registry);
@@ -210,16 +210,11 @@ static void *observe(void *context)
         return NULL;
 }
 
-/* Signals are for the main thread. Needs the lock. */
+/* Needs the lock. */
 static bool start(struct observer *observer)
 {
-        sigset_t all, before;
-        if (observer->started)
-                return true;
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before);
-        observer->started = pthread_create(&observer->thread, NULL, observe, observer) == 0;
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
+        if (!observer->started)
+                observer->started = thread_start(&observer->thread, observe, observer) == 0;
         return observer->started;
 }
 

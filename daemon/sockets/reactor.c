@@ -5,7 +5,6 @@
  * valid twice: a late event finds nothing. */
 #include "daemon/sockets/reactor.h"
 
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -14,6 +13,7 @@
 #include "daemon/sockets/cleanup.h"
 #include "daemon/sockets/reactor_link.h"
 #include "daemon/sockets/registry.h"
+#include "daemon/sockets/thread.h"
 #include "daemon/sockets/waiter.h"
 
 enum { EVENTS_AT_ONCE = 64 };
@@ -353,16 +353,10 @@ void reactors_forget(struct reactors *reactors, struct socket *socket)
                         reactor_end(reactor, ECANCELED);
 }
 
-/* Signals are for the main thread. */
 static bool start_thread(struct reactors *reactors)
 {
-        sigset_t all, before;
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before);
-        const int error = pthread_create(&reactors->thread, NULL, run, reactors);
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
-        errno = error;
-        return error == 0;
+        errno = thread_start(&reactors->thread, run, reactors);
+        return errno == 0;
 }
 
 /* seccomp: epoll_create1 epoll_ctl eventfd2 */

@@ -5,13 +5,13 @@
  * closed. */
 #include "daemon/sockets/session.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "daemon/sockets/cleanup.h"
 #include "daemon/sockets/store.h"
+#include "daemon/sockets/thread.h"
 #include "daemon/sockets/waiter.h"
 
 static const int64_t NS_PER_S = 1000000000, NS_PER_MS = 1000000;
@@ -135,16 +135,11 @@ static void *expire(void *context)
         return NULL;
 }
 
-/* With the first session: most daemons never have one. Signals are for the main thread. Needs the lock. */
+/* With the first session: most daemons never have one. Needs the lock. */
 static bool start(struct sessions *sessions)
 {
-        sigset_t all, before;
-        if (sessions->started)
-                return true;
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before);
-        sessions->started = pthread_create(&sessions->thread, NULL, expire, sessions) == 0;
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
+        if (!sessions->started)
+                sessions->started = thread_start(&sessions->thread, expire, sessions) == 0;
         return sessions->started;
 }
 

@@ -21,7 +21,6 @@
  * that of a detached one needs the waiter's. */
 #include "daemon/sockets/waiter.h"
 
-#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -29,6 +28,7 @@
 #include "daemon/sockets/heap.h"
 #include "daemon/sockets/lane.h"
 #include "daemon/sockets/table.h"
+#include "daemon/sockets/thread.h"
 #include "daemon/sockets/watch.h"
 
 static const int64_t NS_PER_S = 1000000000, RETRY_UNWATCHABLE_NS = 10000000;
@@ -461,16 +461,10 @@ static void release(struct waiter *waiter)
         free(waiter);
 }
 
-/* Signals are main's alone. */
 static bool start_thread(struct waiter *waiter)
 {
-        sigset_t all, before;
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before);
-        const int error = pthread_create(&waiter->thread, NULL, run, waiter);
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
-        errno = error;
-        return error == 0;
+        errno = thread_start(&waiter->thread, run, waiter);
+        return errno == 0;
 }
 
 struct waiter *waiter_new(size_t capacity)

@@ -70,11 +70,11 @@ static bool expects(const struct operation *operation)
 /* These take no `expect`, but are refused: families that they do not know, or a socket that is in use. */
 static bool refuses(const struct operation *operation)
 {
-        static const char *const others[] = { "inet_pton", "inet_ntop", "socket_stream" };
+        static const char *const others[] = { "inet_pton", "inet_ntop" };
         for (size_t i = 0; i < sizeof others / sizeof *others; i++)
                 if (strcmp(operation->name, others[i]) == 0)
                         return true;
-        return expects(operation);
+        return upgrades(operation) || expects(operation);
 }
 
 /* Health, version and contract are told to the end. */

@@ -30,25 +30,26 @@ static struct result fail(
         return call_fail(call, &problem);
 }
 
+struct search {
+        uint64_t made_by;
+        struct socket **out;
+        size_t most, found;
+};
+
+static bool collect(void *context, struct socket *socket)
+{
+        struct search *const search = context;
+        if (socket->stored->made_by == search->made_by)
+                search->out[search->found++] = socket_reference(socket);
+        return search->found < search->most;
+}
+
 /* The sockets that the call has made; references, at most `most` of them. Returns how many. */
 static size_t find_made(const struct call *call, struct socket **out, size_t most)
 {
-        enum { BATCH = 64 };
-        struct socket *batch[BATCH];
-        const uint64_t number = keyed_number(call);
-        uint64_t last = number;
-        size_t found = 0;
-        for (size_t count = BATCH; count == BATCH;) {
-                count = registry_list(call->service->registry, last, batch, BATCH);
-                for (size_t i = 0; i < count; i++) {
-                        last = batch[i]->number;
-                        if (batch[i]->stored->made_by == number && found < most)
-                                out[found++] = batch[i];
-                        else
-                                socket_release(batch[i]);
-                }
-        }
-        return found;
+        struct search search = { .made_by = keyed_number(call), .out = out, .most = most };
+        registry_each(call->service->registry, search.made_by, collect, &search);
+        return search.found;
 }
 
 static struct result again_made(struct call *call)

@@ -96,8 +96,9 @@ struct census {
 };
 
 /* Without memory, it is not counted. */
-static void census_add(struct census *census, struct socket *socket)
+static bool census_add(void *context, struct socket *socket)
 {
+        struct census *const census = context;
         struct socket_status status;
         socket_status_read(socket, &status);
         for (size_t i = 0; i < census->count; i++) {
@@ -105,38 +106,23 @@ static void census_add(struct census *census, struct socket *socket)
                 if (kind->family == socket->family && kind->type == socket->type &&
                         kind->state == status.state) {
                         kind->count++;
-                        return;
+                        return true;
                 }
         }
         struct kind_count *const kinds = realloc(census->kinds, (census->count + 1) * sizeof *kinds);
         if (kinds == NULL)
-                return;
+                return true;
         census->kinds = kinds;
         kinds[census->count++] = (struct kind_count){
                 .family = socket->family, .type = socket->type, .state = status.state, .count = 1
         };
-}
-
-static struct census census_take(struct registry *registry)
-{
-        enum { BATCH = 64 };
-        struct socket *batch[BATCH];
-        struct census census = { .count = 0 };
-        uint64_t last = 0;
-        for (size_t count = BATCH; count == BATCH;) {
-                count = registry_list(registry, last, batch, BATCH);
-                for (size_t i = 0; i < count; i++) {
-                        last = batch[i]->number;
-                        census_add(&census, batch[i]);
-                        socket_release(batch[i]);
-                }
-        }
-        return census;
+        return true;
 }
 
 static void print_sockets(struct exposition *exposition, const struct metric *metric, const void *source)
 {
-        const struct census census = census_take(((const struct source *)source)->service->registry);
+        struct census census = { .count = 0 };
+        registry_each(((const struct source *)source)->service->registry, 0, census_add, &census);
         for (size_t i = 0; i < census.count; i++) {
                 char labels[LABELS_SIZE], family[16], type[16];
                 const struct kind_count *const kind = &census.kinds[i];

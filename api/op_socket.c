@@ -362,31 +362,28 @@ static bool matches(const struct socket_list_request *request, const struct sock
                                0);
 }
 
-/* Looks at the sockets in batches, until the page is full (`last` is then its last) or none are left (false).
- */
-static bool fill_page(
-        struct call *call, const struct socket_list_request *request, uint64_t *last, json_t *page)
+struct listing {
+        struct call *call;
+        const struct socket_list_request *request;
+        json_t *page;
+        uint64_t last;
+        bool full; /* `last` is then the page's last */
+};
+
+static bool list_socket(void *context, struct socket *socket)
 {
-        enum { BATCH = 64 };
-        struct socket *batch[BATCH];
-        bool full = false;
-        for (size_t count = BATCH; count == BATCH && !full;) {
-                count = registry_list(call->service->registry, *last, batch, BATCH);
-                for (size_t i = 0; i < count; i++) {
-                        struct socket_object object;
-                        if (!full && call_reaches(call, batch[i])) {
-                                socket_describe(call, batch[i], &object);
-                                *last = batch[i]->number;
-                                if (matches(request, &object))
-                                        append_object(page, &object, batch[i]);
-                                else
-                                        fields_release(&socket_object_fields, &object);
-                                full = json_array_size(page) == (size_t)request->limit;
-                        }
-                        socket_release(batch[i]);
-                }
-        }
-        return full;
+        struct listing *const listing = context;
+        struct socket_object object;
+        if (!call_reaches(listing->call, socket))
+                return true;
+        socket_describe(listing->call, socket, &object);
+        listing->last = socket->number;
+        if (matches(listing->request, &object))
+                append_object(listing->page, &object, socket);
+        else
+                fields_release(&socket_object_fields, &object);
+        listing->full = json_array_size(listing->page) == (size_t)listing->request->limit;
+        return !listing->full;
 }
 
 struct result run_socket_list(
@@ -405,8 +402,10 @@ struct result run_socket_list(
                 !registry_parse_id(call->service->registry, request->cursor.bytes, &last))
                 return call_unsound(call, "cursor", "cursor: is not the `next` of a page of this daemon");
         reply->sockets.json = json_array();
-        if (fill_page(call, request, &last, reply->sockets.json))
-                reply->next = id_text(call, last);
+        struct listing listing = { .call = call, .request = request, .page = reply->sockets.json };
+        registry_each(call->service->registry, last, list_socket, &listing);
+        if (listing.full)
+                reply->next = id_text(call, listing.last);
         return DONE;
 }
 

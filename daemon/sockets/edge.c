@@ -26,21 +26,15 @@ void edges_close(struct edges *edges)
         edges->epoll_fd = -1;
 }
 
-/* seccomp: epoll_ctl */
-static void watch_new(struct edges *edges)
+/* One that is just being closed cannot be watched. seccomp: epoll_ctl */
+static bool watch(void *context, struct socket *socket)
 {
-        struct socket *batch[BATCH];
-        for (size_t count = BATCH; count == BATCH;) {
-                count = registry_list(edges->registry, edges->last, batch, BATCH);
-                for (size_t i = 0; i < count; i++) {
-                        struct epoll_event event = { .events = EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET,
-                                .data.u64 = batch[i]->number };
-                        /* One that is just being closed cannot be watched. */
-                        epoll_ctl(edges->epoll_fd, EPOLL_CTL_ADD, batch[i]->fd, &event);
-                        edges->last = batch[i]->number;
-                        socket_release(batch[i]);
-                }
-        }
+        struct edges *const edges = context;
+        struct epoll_event event = { .events = EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET,
+                .data.u64 = socket->number };
+        epoll_ctl(edges->epoll_fd, EPOLL_CTL_ADD, socket->fd, &event);
+        edges->last = socket->number;
+        return true;
 }
 
 /* Whoever waits on a socket, or serves it, learns by itself. */
@@ -76,7 +70,7 @@ static void tell(struct socket *socket, uint32_t events)
 void edges_tell(struct edges *edges)
 {
         struct epoll_event events[BATCH];
-        watch_new(edges);
+        registry_each(edges->registry, edges->last, watch, edges);
         int count = BATCH;
         for (int round = 0; round < ROUNDS_MOST && count == BATCH; round++) {
                 count = epoll_wait(edges->epoll_fd, events, BATCH, 0);

@@ -249,6 +249,22 @@ size_t registry_list(struct registry *registry, uint64_t after, struct socket **
         return found;
 }
 
+void registry_each(struct registry *registry, uint64_t after,
+        bool (*show)(void *context, struct socket *socket), void *context)
+{
+        enum { BATCH = 64 };
+        struct socket *batch[BATCH];
+        bool goes_on = true;
+        for (size_t count = BATCH; goes_on && count == BATCH;) {
+                count = registry_list(registry, after, batch, BATCH);
+                for (size_t i = 0; i < count; i++) {
+                        after = batch[i]->number;
+                        goes_on = goes_on && show(context, batch[i]);
+                        socket_release(batch[i]);
+                }
+        }
+}
+
 size_t registry_count(struct registry *registry)
 {
         LOCK_SCOPE(&registry->lock);

@@ -48,6 +48,11 @@ uint64_t registry_take_number(struct registry *registry);
 /* References to at most `count` sockets with a number above `after`, oldest first. Returns how many. */
 size_t registry_list(struct registry *registry, uint64_t after, struct socket **out, size_t count);
 
+/* Shows the sockets with a number above `after`, oldest first, those included that come meanwhile, until
+ * show() returns false. It is called without the lock, with a reference of the registry's. */
+void registry_each(struct registry *registry, uint64_t after,
+        bool (*show)(void *context, struct socket *socket), void *context);
+
 /* What the kernel has given and taken so far, of all sockets that are or were there. */
 struct traffic {
         uint64_t received_bytes, sent_bytes;

@@ -43,34 +43,29 @@ void session_release(struct session *session)
         free(session);
 }
 
-/* Closes those of a batch that are the session's, and lets go of all. Returns the number of the last one. */
-static uint64_t close_batch(const struct sessions *sessions, const struct session *session,
-        struct socket *const *batch, size_t count)
+struct closing {
+        const struct sessions *sessions;
+        const struct session *session;
+};
+
+static bool close_one(void *context, struct socket *socket)
 {
-        uint64_t last = 0;
-        for (size_t i = 0; i < count; i++) {
-                last = batch[i]->number;
-                if (batch[i]->session == session)
-                        registry_close(
-                                sessions->registry, sessions->waiter, sessions->reactors, batch[i], false);
-                socket_release(batch[i]);
-        }
-        return last;
+        const struct closing *const closing = context;
+        const struct sessions *const sessions = closing->sessions;
+        if (socket->session == closing->session)
+                registry_close(sessions->registry, sessions->waiter, sessions->reactors, socket, false);
+        return closing->session->sockets > 0;
 }
 
 static void close_sockets(const struct sessions *sessions, struct session *session)
 {
-        enum { BATCH = 64 };
-        struct socket *batch[BATCH];
+        struct closing closing = { .sessions = sessions, .session = session };
         {
                 LOCK_SCOPE(&session->lock);
                 session->ended = true;
         }
-        uint64_t last = 0;
-        for (size_t count = BATCH; count == BATCH && session->sockets > 0;) {
-                count = registry_list(sessions->registry, last, batch, BATCH);
-                last = close_batch(sessions, session, batch, count);
-        }
+        if (session->sockets > 0)
+                registry_each(sessions->registry, 0, close_one, &closing);
 }
 
 /* Takes it out of the list, whose reference goes to the caller. Its record goes first: killed from there on,

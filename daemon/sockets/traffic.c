@@ -3,8 +3,6 @@
 
 #include "daemon/sockets/event.h"
 
-enum { BATCH = 64 };
-
 static const enum event_kind kinds[DIRECTION_COUNT] = { EVENT_RECEIVED, EVENT_SENT };
 
 /* Moves on what was told, and returns by how much. Of two who try at once, none tells what the other does. */
@@ -20,42 +18,37 @@ static uint64_t take_news(struct socket *socket, int direction)
         return 0;
 }
 
-void traffic_tell(struct socket *socket)
+static bool tell(void *context, struct socket *socket)
 {
+        (void)context;
         for (int direction = 0; direction < DIRECTION_COUNT; direction++) {
                 const uint64_t bytes = event_is_wanted(kinds[direction]) ? take_news(socket, direction) : 0;
                 if (bytes > 0)
                         event_publish(
                                 socket, &(struct event_facts){ .kind = kinds[direction], .bytes = bytes });
         }
+        return true;
 }
 
-static void forget(struct socket *socket)
+void traffic_tell(struct socket *socket)
 {
+        tell(NULL, socket);
+}
+
+static bool forget(void *context, struct socket *socket)
+{
+        (void)context;
         for (int direction = 0; direction < DIRECTION_COUNT; direction++)
                 take_news(socket, direction);
-}
-
-static void for_all(struct registry *registry, void (*act)(struct socket *socket))
-{
-        struct socket *batch[BATCH];
-        uint64_t last = 0;
-        for (size_t count = BATCH; count == BATCH;) {
-                count = registry_list(registry, last, batch, BATCH);
-                for (size_t i = 0; i < count; i++) {
-                        last = batch[i]->number;
-                        act(batch[i]);
-                        socket_release(batch[i]);
-                }
-        }
+        return true;
 }
 
 void traffic_begin(struct registry *registry)
 {
-        for_all(registry, forget);
+        registry_each(registry, 0, forget, NULL);
 }
 
 void traffic_tell_all(struct registry *registry)
 {
-        for_all(registry, traffic_tell);
+        registry_each(registry, 0, tell, NULL);
 }

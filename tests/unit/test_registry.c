@@ -196,6 +196,41 @@ static void pages(void **state)
         registry_free(registry);
 }
 
+struct walk {
+        uint64_t seen[LIMIT];
+        size_t count, most;
+};
+
+static bool step(void *context, struct socket *socket)
+{
+        struct walk *const walk = context;
+        walk->seen[walk->count++] = socket->number;
+        return walk->count < walk->most;
+}
+
+/* Each once, in their order, from behind one on, and no further than is asked. */
+static void each(void **state)
+{
+        enum { MANY = LIMIT, BEHIND = 2, SOME = MANY - 5 };
+        struct registry *const registry = registry_new(LIMIT);
+        struct socket *sockets[MANY];
+        struct walk all = { .most = SIZE_MAX }, some = { .most = SOME };
+        (void)state;
+        for (size_t i = 0; i < MANY; i++)
+                sockets[i] = publish(registry);
+        registry_each(registry, sockets[BEHIND]->number, step, &all);
+        registry_each(registry, 0, step, &some);
+        assert_int_equal(all.count, MANY - BEHIND - 1);
+        assert_int_equal(some.count, SOME);
+        for (size_t i = 0; i < all.count; i++)
+                assert_int_equal(all.seen[i], sockets[BEHIND + 1 + i]->number);
+        for (size_t i = 0; i < some.count; i++)
+                assert_int_equal(some.seen[i], sockets[i]->number);
+        for (size_t i = 0; i < MANY; i++)
+                socket_release(sockets[i]);
+        registry_free(registry);
+}
+
 static void *come_and_go(void *argument)
 {
         struct registry *const registry = argument;
@@ -258,6 +293,7 @@ int main(void)
         rows_add_one(&all, "finds what is published", finds_what_is_published);
         rows_add_one(&all, "keeps the limit", keeps_the_limit);
         ROWS_ADD(&all, pages, page_rows);
+        rows_add_one(&all, "shows each, till it is enough", each);
         rows_add_one(&all, "lists while others come and go", lists_while_others_come_and_go);
         return rows_run("registry", &all);
 }

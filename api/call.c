@@ -84,6 +84,14 @@ struct result call_unsound(struct call *call, const char *parameter, const char 
         return call->result;
 }
 
+int64_t call_timeout_ms(const struct call *call)
+{
+        const struct service *const service = call->service;
+        const int64_t asked_ms =
+                call->common.timeout_ms < 0 ? service->default_timeout_ms : call->common.timeout_ms;
+        return asked_ms < service->max_timeout_ms ? asked_ms : service->max_timeout_ms;
+}
+
 bool call_reaches(const struct call *call, const struct socket *socket)
 {
         return socket->owner == call->caller.account || call->caller.administers;

@@ -130,6 +130,9 @@ bool call_begin(
 /* Whether the socket, or session, of the path is not there; the call has then failed. */
 bool call_is_lost(struct call *call);
 
+/* How long it may wait: as it asks, or as the daemon has it, and not longer than that allows. */
+int64_t call_timeout_ms(const struct call *call);
+
 /* Whether a socket, or a session, is the caller's to see and use. */
 bool call_reaches(const struct call *call, const struct socket *socket);
 bool call_reaches_session(const struct call *call, const struct session *session);

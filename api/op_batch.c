@@ -63,9 +63,6 @@ static json_t *clock_state(void)
 
 static struct result start(struct call *call, const struct batch_request *request)
 {
-        const struct service *const service = call->service;
-        const int64_t asked_ms =
-                call->common.timeout_ms < 0 ? service->default_timeout_ms : call->common.timeout_ms;
         struct timespec now;
         clock_gettime(CLOCK_REALTIME, &now);
         if (request->at.time.tv_sec - now.tv_sec > AT_MOST_AHEAD_S)
@@ -74,7 +71,7 @@ static struct result start(struct call *call, const struct batch_request *reques
                 .steps = request->steps,
                 .rollback = request->rollback,
                 .at = request->at.time,
-                .timeout_ms = asked_ms < service->max_timeout_ms ? asked_ms : service->max_timeout_ms,
+                .timeout_ms = call_timeout_ms(call),
         };
         return batch_start(call, &plan, &call->batch);
 }

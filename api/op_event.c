@@ -210,12 +210,7 @@ static void list_events(struct call *call, const struct event_filter *filter, st
 
 static int64_t deadline_of(const struct call *call)
 {
-        const struct service *const service = call->service;
-        int64_t timeout_ms =
-                call->common.timeout_ms < 0 ? service->default_timeout_ms : call->common.timeout_ms;
-        if (timeout_ms > service->max_timeout_ms)
-                timeout_ms = service->max_timeout_ms;
-        const int64_t deadline_ns = call->started_ns + timeout_ms * NS_PER_MS;
+        const int64_t deadline_ns = call->started_ns + call_timeout_ms(call) * NS_PER_MS;
         return call->latest_ns != 0 && call->latest_ns < deadline_ns ? call->latest_ns : deadline_ns;
 }
 

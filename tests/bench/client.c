@@ -2,11 +2,13 @@
 #include "tests/bench/client.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -24,6 +26,29 @@ int64_t nanoseconds(void)
         struct timespec now;
         clock_gettime(CLOCK_MONOTONIC, &now);
         return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+void raise_limit(void)
+{
+        struct rlimit limit;
+        if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+                die("getrlimit");
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+double resident_kib(const char *pid)
+{
+        char path[PATH_MAX], line[256];
+        double kib = 0;
+        snprintf(path, sizeof path, "/proc/%s/status", pid);
+        FILE *const file = fopen(path, "re");
+        while (file != NULL && fgets(line, sizeof line, file) != NULL)
+                if (strncmp(line, "VmRSS:", 6) == 0)
+                        kib = strtod(line + 6, NULL);
+        if (file == NULL || fclose(file) != 0)
+                die(path);
+        return kib;
 }
 
 size_t number(const char *text)

@@ -19,6 +19,12 @@ _Noreturn void die(const char *what);
 
 int64_t nanoseconds(void);
 
+/* As many open files as are allowed. */
+void raise_limit(void);
+
+/* What a process has in memory. */
+double resident_kib(const char *pid);
+
 /* A number from the command line. */
 size_t number(const char *text);
 

@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -48,27 +47,6 @@ struct bench {
         size_t samples, gaps;
         uint64_t lines;
 };
-
-static void raise_limit(void)
-{
-        struct rlimit limit;
-        if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-                die("getrlimit");
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-/* The first number behind a word in one of the process's files. */
-static double process_figure(const char *pid, const char *file, const char *word)
-{
-        char path[PATH_MAX], text[4096] = "";
-        snprintf(path, sizeof path, "/proc/%s/%s", pid, file);
-        FILE *const from = fopen(path, "re");
-        if (from == NULL || fread(text, 1, sizeof text - 1, from) == 0 || fclose(from) != 0)
-                die(path);
-        const char *const found = strstr(text, word);
-        return found == NULL ? 0 : strtod(found + strlen(word), NULL);
-}
 
 static double process_seconds(const char *pid)
 {
@@ -205,8 +183,8 @@ static void run(struct bench *bench)
         qsort(bench->late_ms, bench->samples, sizeof *bench->late_ms, compare);
         printf("%.0f %.1f %.1f %.0f %.1f %zu\n", (double)bench->lines / LINES_PER_FRAME / seconds,
                 (double)bench->late_ms[bench->samples / 2], (double)bench->late_ms[bench->samples * 99 / 100],
-                (process_seconds(bench->pid) - cpu) / seconds * 100,
-                process_figure(bench->pid, "status", "VmRSS:") / 1024, bench->gaps);
+                (process_seconds(bench->pid) - cpu) / seconds * 100, resident_kib(bench->pid) / 1024,
+                bench->gaps);
 }
 
 int main(int argc, char **argv)

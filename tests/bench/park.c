@@ -5,11 +5,9 @@
  *
  * Usage: bench_park PORT TOKEN PID OTHERS SOCKETS fresh|used
  * Prints: median µs, 99th percentile µs, KiB resident per other parked call, seconds to park them. */
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -29,29 +27,6 @@ struct bench {
         int *connections;
         char (*ids)[ID_SIZE];
 };
-
-static void raise_limit(void)
-{
-        struct rlimit limit;
-        if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-                die("getrlimit");
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-static double resident_kib(const char *pid)
-{
-        char path[PATH_MAX], line[256];
-        double kib = 0;
-        snprintf(path, sizeof path, "/proc/%s/status", pid);
-        FILE *const file = fopen(path, "re");
-        while (file != NULL && fgets(line, sizeof line, file) != NULL)
-                if (strncmp(line, "VmRSS:", 6) == 0)
-                        kib = strtod(line + 6, NULL);
-        if (file == NULL || fclose(file) != 0)
-                die(path);
-        return kib;
-}
 
 static void await_parked(struct client *client, const char *id, long long count)
 {

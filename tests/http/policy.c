@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/http/tokens.h"
+
 char folder[] = "/tmp/sockwright-policy.XXXXXX";
 char policy_path[64], tokens_path[64];
 
@@ -40,18 +42,6 @@ void policy_write(const char *text)
                 abort();
         close(fd);
         free(json);
-}
-
-static void tokens_write(void)
-{
-        uint8_t bytes[32];
-        const int fd = open(tokens_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-        digest(CI, strlen(CI), bytes);
-        dprintf(fd, "ci: sha256:");
-        for (size_t at = 0; at < sizeof bytes; at++)
-                dprintf(fd, "%02x", bytes[at]);
-        dprintf(fd, ", operate, lab\n");
-        close(fd);
 }
 
 void folder_name(const char *text, char out[static TEXT_SIZE])
@@ -90,7 +80,7 @@ void folder_fill(void)
                 abort();
         snprintf(policy_path, sizeof policy_path, "%s/policy.json", folder);
         snprintf(tokens_path, sizeof tokens_path, "%s/tokens", folder);
-        tokens_write();
+        tokens_file_write(tokens_path, &(struct named_token){ "ci", CI, "operate, lab" }, 1, "");
         policy_write(rules);
         snprintf(path, sizeof path, "%s/lab", folder);
         if (mkdir(path, 0700) != 0)

@@ -9,6 +9,7 @@
 
 #include "tests/http/follower.h"
 #include "tests/http/kept.h"
+#include "tests/http/tokens.h"
 #include "tests/http/wire.h"
 
 #define CI "ci-0123456789abcdef"
@@ -180,26 +181,6 @@ static void so_many_at_a_time(struct stage *stage)
         stage_close(&other, stage);
 }
 
-static char tokens_path[64];
-
-static void tokens_write(void)
-{
-        static const struct {
-                const char *name, *token, *roles;
-        } names[] = { { "ci", CI, "operate" }, { "lab", LAB, "operate" }, { "eye", EYE, "watch admin" } };
-        snprintf(tokens_path, sizeof tokens_path, "/tmp/sockwright-events-%d", (int)getpid());
-        const int fd = open(tokens_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-        for (size_t i = 0; i < COUNT(names); i++) {
-                uint8_t bytes[32];
-                digest(names[i].token, strlen(names[i].token), bytes);
-                dprintf(fd, "%s: sha256:", names[i].name);
-                for (size_t at = 0; at < sizeof bytes; at++)
-                        dprintf(fd, "%02x", bytes[at]);
-                dprintf(fd, ", %s\n", names[i].roles);
-        }
-        close(fd);
-}
-
 static const char *make_as(struct stage *stage, const char *authorization)
 {
         const struct request request = { .method = "POST",
@@ -215,12 +196,16 @@ static const char *make_as(struct stage *stage, const char *authorization)
 /* Each hears of its own sockets, and an administrator of all; by their ids neither. */
 static void others_hear_nothing(struct stage *stage)
 {
+        static const struct named_token names[] = { { "ci", CI, "operate" }, { "lab", LAB, "operate" },
+                { "eye", EYE, "watch admin" } };
+        char tokens_path[64];
         const char *const arguments[] = { "--tokens", tokens_path, NULL };
         static const char ci[] = "Authorization: Bearer " CI, lab[] = "Authorization: Bearer " LAB,
                           eye[] = "Authorization: Bearer " EYE;
         char query[128];
         struct stage other;
-        tokens_write();
+        snprintf(tokens_path, sizeof tokens_path, "/tmp/sockwright-events-%d", (int)getpid());
+        tokens_file_write(tokens_path, names, COUNT(names), "");
         stage_open(&other, arguments);
         other.client = other.over_tcp;
         struct follower *const as_ci = follow(&other, "", ci), *const as_lab = follow(&other, "", lab),

@@ -1,33 +1,16 @@
 /* test_keys_owners.c: whose an Idempotency-Key is: names do not meet, and what they may not do is not kept.
  */
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "tests/http/keyed.h"
+#include "tests/http/tokens.h"
 
 #define CI "ci-0123456789abcdef"
 #define LAB "lab-0123456789abcdef"
 #define EYE "eye-0123456789abcdef"
-
-static void tokens_write(const char *path)
-{
-        static const struct {
-                const char *name, *token, *roles;
-        } names[] = { { "ci", CI, "operate" }, { "lab", LAB, "operate" }, { "eye", EYE, "watch" } };
-        const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-        for (size_t i = 0; i < COUNT(names); i++) {
-                uint8_t bytes[32];
-                digest(names[i].token, strlen(names[i].token), bytes);
-                dprintf(fd, "%s: sha256:", names[i].name);
-                for (size_t at = 0; at < sizeof bytes; at++)
-                        dprintf(fd, "%02x", bytes[at]);
-                dprintf(fd, ", %s\n", names[i].roles);
-        }
-        close(fd);
-}
 
 /* One exchange over TCP with a token and a key. */
 static struct reply *as(
@@ -144,13 +127,15 @@ static const struct scenario scenarios[] = {
 
 int main(void)
 {
+        static const struct named_token names[] = { { "ci", CI, "operate" }, { "lab", LAB, "operate" },
+                { "eye", EYE, "watch" } };
         char path[] = "/tmp/sockwright-owners.XXXXXX";
         const char *const arguments[] = { "--tokens", path, "--audit", "--token-max-sockets", "2", NULL };
         const int fd = mkstemp(path);
         if (fd < 0)
                 return 1;
         close(fd);
-        tokens_write(path);
+        tokens_file_write(path, names, COUNT(names), "");
         SUITE_ADD_SCENARIOS(scenarios);
         const int failed = suite_run("owners of keys", arguments);
         unlink(path);

@@ -14,6 +14,7 @@
 
 #include "tests/http/command.h"
 #include "tests/http/steps.h"
+#include "tests/http/tokens.h"
 #include "tests/http/wire.h"
 
 enum { NOBODY = 65534 };
@@ -25,9 +26,7 @@ enum { NOBODY = 65534 };
 #define VIEWER "viewer-0123456789abcdef"
 #define CHIEF "chief-0123456789abcdef"
 
-static const struct {
-        const char *name, *token, *roles;
-} names[] = {
+static const struct named_token names[] = {
         { "ci", CI, "operate" },
         { "lab", LAB, "operate, lab" },
         { "eye", EYE, "watch" },
@@ -39,17 +38,7 @@ static char tokens_path[64];
 
 static void tokens_write(const char *more)
 {
-        const int fd = open(tokens_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-        for (size_t i = 0; i < COUNT(names); i++) {
-                uint8_t bytes[32];
-                digest(names[i].token, strlen(names[i].token), bytes);
-                dprintf(fd, "%s: sha256:", names[i].name);
-                for (size_t at = 0; at < sizeof bytes; at++)
-                        dprintf(fd, "%02x", bytes[at]);
-                dprintf(fd, ", %s\n", names[i].roles);
-        }
-        dprintf(fd, "%s", more);
-        close(fd);
+        tokens_file_write(tokens_path, names, COUNT(names), more);
 }
 
 /* One exchange over TCP with a token. */

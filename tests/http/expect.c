@@ -140,3 +140,11 @@ void digest(const void *bytes, size_t size, uint8_t out[static 32])
 {
         assert_int_equal(EVP_Digest(bytes, size, out, NULL, EVP_sha256(), NULL), 1);
 }
+
+void reply_save(const struct reply *reply, const char *path)
+{
+        FILE *const file = fopen(path, "we");
+        assert_non_null(file);
+        assert_int_equal(fwrite(reply->body, 1, reply->size, file), reply->size);
+        fclose(file);
+}

@@ -79,5 +79,7 @@ char *base64_encode(const void *bytes, size_t size);
 uint8_t *base64_decode(const char *text, size_t *size);
 /* Bytes that look random and are the same each time, to be freed. */
 uint8_t *noise(size_t size);
+/* Makes a file of a reply's body. */
+void reply_save(const struct reply *reply, const char *path);
 /* SHA-256. */
 void digest(const void *bytes, size_t size, uint8_t out[static 32]);

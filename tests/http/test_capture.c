@@ -16,10 +16,7 @@ static char *tshark(struct stage *stage, const char *id, const char *options)
         const struct reply *const reply = get(stage, 200, "/v1/sockets/%s/transcript?format=pcapng", id);
         assert_string_equal(reply_header(reply, "content-type"), "application/x-pcapng");
         snprintf(path, sizeof path, "%s/capture", stage->daemon->directory);
-        FILE *const file = fopen(path, "we");
-        assert_non_null(file);
-        assert_int_equal(fwrite(reply->body, 1, reply->size, file), reply->size);
-        fclose(file);
+        reply_save(reply, path);
         snprintf(line, sizeof line,
                 "tshark -r '%s' -n -o tcp.check_checksum:TRUE -o udp.check_checksum:TRUE -o "
                 "ip.check_checksum:TRUE %s "

@@ -16,10 +16,7 @@ static char *replay(struct stage *stage, const char *id, const char *variables, 
         const struct reply *const reply = get(stage, 200, "/v1/sockets/%s/transcript?format=curl", id);
         assert_string_equal(reply_header(reply, "content-type"), "application/x-sh");
         snprintf(path, sizeof path, "%s/replay.sh", stage->daemon->directory);
-        FILE *const file = fopen(path, "we");
-        assert_non_null(file);
-        assert_int_equal(fwrite(reply->body, 1, reply->size, file), reply->size);
-        fclose(file);
+        reply_save(reply, path);
         snprintf(line, sizeof line,
                 "cd '%s' && SOCKWRIGHT_URL=%s SOCKWRIGHT_TOKEN=%s %s sh -eu replay.sh 2>&1",
                 stage->daemon->directory, stage->daemon->url, stage->daemon->token, variables);

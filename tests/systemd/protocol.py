@@ -315,6 +315,15 @@ class Service(unittest.TestCase):
         self.assertEqual(len(new), 2)
         return kept, name
 
+    # A daemon that can read what was kept goes on with it.
+    def is_gone_on_with(self, kept, name):
+        process = self.start_with(kept, name)
+        self.hear("FDSTOREREMOVE=1")
+        self.let_go()
+        self.expect("READY=1")
+        self.assertEqual(self.ask("GET", "/v1/sockets", None)["sockets"][0]["label"], "old")
+        self.stop(process)
+
     def test_another_version_is_kept(self):
         def set_version(kept, by):
             version = int.from_bytes(os.pread(kept[0].fileno(), 4, 8), "little") + by
@@ -322,14 +331,8 @@ class Service(unittest.TestCase):
 
         kept, name = self.unreadable(lambda kept: set_version(kept, 1))
         self.assertIn("another version of sockwrightd wrote it", self.log())
-        # One that can read it goes on with it.
         set_version(kept, -1)
-        process = self.start_with(kept, name)
-        self.hear("FDSTOREREMOVE=1")
-        self.let_go()
-        self.expect("READY=1")
-        self.assertEqual(self.ask("GET", "/v1/sockets", None)["sockets"][0]["label"], "old")
-        self.stop(process)
+        self.is_gone_on_with(kept, name)
 
     def test_damage_is_kept(self):
         self.unreadable(lambda kept: os.pwrite(kept[0].fileno(), bytes(4096), 0))
@@ -340,12 +343,7 @@ class Service(unittest.TestCase):
         kept, name = self.unreadable(lambda kept: os.pwrite(kept[0].fileno(), bytes(8), last_number))
         self.assertIn("it is damaged", self.log())
         os.pwrite(kept[0].fileno(), (1).to_bytes(8, "little"), last_number)
-        process = self.start_with(kept, name)
-        self.hear("FDSTOREREMOVE=1")
-        self.let_go()
-        self.expect("READY=1")
-        self.assertEqual(self.ask("GET", "/v1/sockets", None)["sockets"][0]["label"], "old")
-        self.stop(process)
+        self.is_gone_on_with(kept, name)
 
     def test_a_set_without_its_memory_is_kept(self):
         with socket.socket() as parcel:

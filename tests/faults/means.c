@@ -114,7 +114,7 @@ static bool tracer_begin(struct means *means, const char **reason)
                         *reason = "strace is not there, or may not attach";
                         return false;
                 }
-                usleep(STEP_US);
+                pause_us(STEP_US);
         }
         return true;
 }

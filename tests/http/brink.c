@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -15,7 +16,7 @@
 
 #include "tests/http/check.h"
 
-enum { THREADS_MAX = 128, DEADLINE_MS = 20000, SYSCALL_STOP = SIGTRAP | 0x80 };
+enum { THREADS_MAX = 128, DEADLINE_S = 20, SYSCALL_STOP = SIGTRAP | 0x80 };
 
 struct brink {
         pthread_t thread;
@@ -26,7 +27,8 @@ struct brink {
                 long call; /* that it is in; -1: none that is known */
         } threads[THREADS_MAX];
         size_t count;
-        _Atomic bool watches, failed, killed, dead;
+        sem_t watches, dead;
+        _Atomic bool failed, killed;
 };
 
 static bool seize(struct brink *brink)
@@ -81,7 +83,7 @@ static void *watch(void *context)
         struct brink *const brink = context;
         int status;
         brink->failed = !seize(brink);
-        brink->watches = true;
+        sem_post(&brink->watches);
         for (pid_t thread; (thread = waitpid(-1, &status, __WALL | __WNOTHREAD)) > 0 || errno == EINTR;) {
                 if (thread < 0 || !WIFSTOPPED(status))
                         continue;
@@ -93,7 +95,7 @@ static void *watch(void *context)
                 }
                 ptrace(PTRACE_SYSCALL, thread, NULL, (void *)(uintptr_t)(is_signal ? signal : 0));
         }
-        brink->dead = true;
+        sem_post(&brink->dead);
         return NULL;
 }
 
@@ -103,9 +105,11 @@ struct brink *brink_begin(pid_t process, long call)
         assert_non_null(brink);
         brink->process = process;
         brink->call = call;
+        sem_init(&brink->watches, 0, 0);
+        sem_init(&brink->dead, 0, 0);
         assert_int_equal(pthread_create(&brink->thread, NULL, watch, brink), 0);
-        while (!brink->watches)
-                nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+        while (sem_wait(&brink->watches) != 0)
+                continue;
         if (!brink->failed)
                 return brink;
         pthread_join(brink->thread, NULL);
@@ -115,9 +119,11 @@ struct brink *brink_begin(pid_t process, long call)
 
 void brink_end(struct brink *brink)
 {
-        const int64_t deadline = milliseconds() + DEADLINE_MS;
-        while (!brink->dead && milliseconds() < deadline)
-                nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+        struct timespec deadline;
+        clock_gettime(CLOCK_MONOTONIC, &deadline);
+        deadline.tv_sec += DEADLINE_S;
+        while (sem_clockwait(&brink->dead, CLOCK_MONOTONIC, &deadline) != 0 && errno == EINTR)
+                continue;
         const bool killed = brink->killed;
         if (!killed)
                 kill(brink->process, SIGKILL);

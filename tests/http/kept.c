@@ -9,12 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { BACK_DEADLINE_MS = 30000 };
-
-static void nap(void)
-{
-        nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
-}
+enum { BACK_DEADLINE_MS = 30000, STEP_US = 1000 };
 
 /* $LISTEN_PID, which each daemon but the first is given with the listeners; or else the process itself. */
 static pid_t passed_to(pid_t process)
@@ -82,7 +77,7 @@ pid_t kept_holder(const struct daemon *keeper)
         const int64_t deadline = milliseconds() + BACK_DEADLINE_MS;
         pid_t holder = 0;
         while ((holder = find_child(kept_daemon(keeper), is_holder)) == 0 && milliseconds() < deadline)
-                nap();
+                pause_us(STEP_US);
         assert_int_not_equal(holder, 0);
         return holder;
 }
@@ -106,7 +101,7 @@ pid_t kept_await(const struct daemon *keeper, pid_t before)
                         return now;
                 if (milliseconds() > deadline)
                         fail_msg("no daemon is there after %d ms", BACK_DEADLINE_MS);
-                nap();
+                pause_us(STEP_US);
         }
 }
 
@@ -141,7 +136,7 @@ void kept_await_said(const struct daemon *keeper, const char *text)
                 free(log);
                 if (!said && milliseconds() > deadline)
                         fail_msg("it does not say \"%s\"", text);
-                nap();
+                pause_us(STEP_US);
         }
 }
 

@@ -51,11 +51,6 @@ static unsigned random_below(unsigned end)
         return (unsigned)(state >> 33) % end;
 }
 
-static void nap_us(unsigned us)
-{
-        nanosleep(&(struct timespec){ .tv_nsec = us * 1000L }, NULL);
-}
-
 /* Makes a call under a key of its own until there is a reply; NULL: it takes too long. Each call's key is
  * new, so that only its retries may be given its outcome. */
 static struct reply *insist(
@@ -74,7 +69,7 @@ static struct reply *insist(
                         return reply;
                 reply_free(reply);
                 load.retried++;
-                nap_us(500);
+                pause_us(500);
         }
         return NULL;
 }
@@ -371,7 +366,7 @@ static void kill_again_and_again(struct stage *stage)
         pid_t daemon = kept_daemon(stage->daemon);
         for (int i = 0; i < kills; i++) {
                 kept_await_ready(stage);
-                nap_us(random_below(NAP_MOST_US));
+                pause_us(random_below(NAP_MOST_US));
                 assert_return_code(kill(daemon, i % 10 == 9 ? SIGTERM : SIGKILL), errno);
                 daemon = kept_await(stage->daemon, daemon);
         }

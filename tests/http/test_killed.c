@@ -59,7 +59,7 @@ static void end_daemon(struct fault *fault, pid_t *daemon)
 {
         if (!fault->starting)
                 kept_await_ready(load.stage);
-        nap_us(fault->starting ? random_below(40000) : random_below(100000));
+        pause_us(fault->starting ? random_below(40000) : random_below(100000));
         fault->in_flight += load.in_flight;
         fault->times++;
         assert_return_code(kill(*daemon, fault->signal), errno);

@@ -17,11 +17,6 @@ struct load load;
 struct caller callers[CALLS_MAX];
 _Atomic unsigned caller_count;
 
-void nap_us(unsigned us)
-{
-        nanosleep(&(struct timespec){ .tv_sec = us / 1000000, .tv_nsec = (long)(us % 1000000) * 1000 }, NULL);
-}
-
 #define COMPLAIN(toil, ...) snprintf((toil)->complaint, sizeof(toil)->complaint, __VA_ARGS__)
 
 /* Asks until there is a reply, which is of that status, and the caller's. A daemon that goes down says 503;
@@ -46,7 +41,7 @@ static struct reply *insist(
                 if (is_over)
                         return NULL;
                 load.retried++;
-                nap_us(1000);
+                pause_us(1000);
         }
 }
 
@@ -95,7 +90,7 @@ void *toil_call(void *context)
                 if (send(caller->fd, &caller->port, sizeof caller->port, MSG_NOSIGNAL) != sizeof caller->port)
                         COMPLAIN(toil, "call: %s", strerror(errno));
                 caller_count++;
-                nap_us(4000);
+                pause_us(4000);
         }
         return NULL;
 }
@@ -150,7 +145,7 @@ void *toil_make(void *context)
                 const unsigned long number = make_one(toil, client);
                 toil->doubled += number <= last;
                 last = number;
-                nap_us(500);
+                pause_us(500);
         }
         client_free(client);
         return NULL;

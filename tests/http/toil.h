@@ -46,5 +46,3 @@ void *toil_write(void *context);   /* a stranger, at the far end of that */
 
 void toil_start(struct toil *toil, void *(*run)(void *));
 void toil_finish(struct toil *toil);
-
-void nap_us(unsigned us);

@@ -275,14 +275,6 @@ int connect_own(struct worker *worker)
         return -1;
 }
 
-void pause_us(unsigned microseconds)
-{
-        const struct timespec pause = { .tv_sec = microseconds / 1000000,
-                .tv_nsec = (long)(microseconds % 1000000) * 1000 };
-        if (microseconds > 0)
-                nanosleep(&pause, NULL);
-}
-
 static void *give(void *context)
 {
         struct worker *const worker = context;

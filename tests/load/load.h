@@ -131,8 +131,6 @@ void take_number(struct flow *flow, uint64_t number);
 /* Connects a socket of the test's own to the flow's port; -1 after a complaint. */
 int connect_own(struct worker *worker);
 
-void pause_us(unsigned microseconds);
-
 /* All there are; those whose requests may be made again, after a dropped connection, are careful. */
 extern const struct job job_stream, job_forward, job_bulk, job_datagrams, job_messages, job_watched,
         job_accepts, job_echo, job_relay, job_life, job_batch, job_sessions, job_park;

@@ -275,12 +275,23 @@ int connect_own(struct worker *worker)
         return -1;
 }
 
+static void rest(struct worker *worker)
+{
+        while (worker->flow->load->held) {
+                worker->resting = true;
+                pause_us(AGAIN_US);
+        }
+        worker->resting = false;
+}
+
 static void *give(void *context)
 {
         struct worker *const worker = context;
         struct flow *const flow = worker->flow;
-        while (!flow->load->stopping && !worker->failed)
+        while (!flow->load->stopping && !worker->failed) {
                 flow->job->give(worker);
+                rest(worker);
+        }
         flow->given_all = true;
         return NULL;
 }
@@ -295,6 +306,9 @@ static void *take(void *context)
                 if (flow->given_all && (flow->taken >= flow->given || flow->load->complaint[0] != '\0'))
                         break;
                 flow->job->take(worker);
+                /* A giver may wait for what it takes. */
+                if (flow->giver.resting)
+                        rest(worker);
                 if (flow->taken != taken || !flow->given_all)
                         late = milliseconds() + LATE_MS;
                 taken = flow->taken;
@@ -343,6 +357,30 @@ bool load_start(struct load *load, const struct daemon *daemon, const struct job
         for (size_t i = 0; i < load->flow_count && load->started; i++)
                 flow_start(&load->flows[i]);
         return load->started;
+}
+
+static bool is_resting(const struct flow *flow)
+{
+        return flow->giver.resting && (flow->job->take == NULL || flow->taker.resting);
+}
+
+void load_hold(struct load *load)
+{
+        const int64_t deadline = milliseconds() + LATE_MS;
+        load->held = true;
+        for (size_t i = 0; i < load->flow_count && load->complaint[0] == '\0';) {
+                if (is_resting(&load->flows[i]))
+                        i++;
+                else if (milliseconds() < deadline)
+                        pause_us(AGAIN_US);
+                else
+                        complain(&load->flows[i].giver, "does not come to rest");
+        }
+}
+
+void load_let_go(struct load *load)
+{
+        load->held = false;
 }
 
 static void flow_close(struct flow *flow)

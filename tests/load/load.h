@@ -14,8 +14,9 @@ struct worker {
         struct flow *flow;
         pthread_t thread;
         struct client *client;
-        char *body;  /* of the next request; "" and NULL: none */
-        bool failed; /* it has complained, and does no more */
+        char *body;           /* of the next request; "" and NULL: none */
+        bool failed;          /* it has complained, and does no more */
+        _Atomic bool resting; /* while the load is held */
 };
 
 /* What one kind of work does: its giver sends what its taker is to receive, as counted bytes, datagrams or
@@ -62,7 +63,7 @@ struct load {
         struct flow flows[LOAD_FLOWS_MAX];
         size_t flow_count;
         bool started; /* all flows */
-        _Atomic bool stopping;
+        _Atomic bool stopping, held;
         _Atomic bool faulty; /* a fault is on: requests are counted as in flight of it */
         _Atomic unsigned requests, in_flight, refused, dropped;
         pthread_mutex_t lock;           /* guards the complaint */
@@ -71,6 +72,10 @@ struct load {
 
 /* Starts `count` flows. False after a complaint. */
 bool load_start(struct load *load, const struct daemon *daemon, const struct job *const *jobs, size_t count);
+
+/* Has all workers rest once what they are at is done, and waits for that; and has them go on. */
+void load_hold(struct load *load);
+void load_let_go(struct load *load);
 
 /* No more is given; waits until all has come that is to come, and closes what was made. */
 void load_stop(struct load *load);

@@ -40,8 +40,15 @@ bool inbox_retains(const struct socket *socket)
 
 uint64_t inbox_base(const struct socket *socket)
 {
-        const struct inbox_place *const place = place_of(socket);
-        return place->extent == 0 ? position_of(socket) : place->base;
+        const struct inbox *const inbox = inbox_of(socket);
+        unsigned current;
+        uint64_t base;
+        do { /* while it moves, the other place is not yet what counts */
+                current = inbox->current;
+                const struct inbox_place *const place = &inbox->places[current & 1];
+                base = place->extent == 0 ? position_of(socket) : place->base;
+        } while (inbox->current != current);
+        return base;
 }
 
 uint64_t inbox_cursor(const struct socket *socket)

@@ -26,9 +26,9 @@ static const uint64_t POSITION_NONE = UINT64_MAX;
 
 /* Where what is kept stands: all of it in a row. */
 struct inbox_place {
-        uint64_t extent;       /* 0: nothing is kept, and base means nothing */
-        uint64_t start;        /* bytes into the extent */
-        _Atomic uint64_t base; /* the position of what stands there */
+        _Atomic uint64_t extent; /* 0: nothing is kept, and base means nothing */
+        uint64_t start;          /* bytes into the extent */
+        _Atomic uint64_t base;   /* the position of what stands there */
 };
 
 /* Stands in stored memory. A kill at any moment must lose nothing, so the place changes by one store: the

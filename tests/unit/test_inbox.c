@@ -1,4 +1,6 @@
 /* test_inbox.c: what is kept of a socket: its moves and its limits. */
+#include <pthread.h>
+
 #include "tests/unit/inbox.h"
 
 static const struct pace {
@@ -97,11 +99,53 @@ static void is_charged(void **state)
         accounts_free(accounts);
 }
 
+struct watched {
+        const struct socket *socket;
+        _Atomic bool done;
+        bool backwards; /* the watcher's own */
+};
+
+static void *watch_base(void *context)
+{
+        struct watched *const watched = context;
+        for (uint64_t last = 0; !watched->done;) {
+                const uint64_t base = inbox_base(watched->socket);
+                watched->backwards |= base < last;
+                last = base;
+        }
+        return NULL;
+}
+
+/* Others ask for the base while what is kept moves. */
+static void is_watched(void **state)
+{
+        (void)state;
+        pthread_t watcher;
+        struct scene scene;
+        scene_set(&scene, SOCK_STREAM, RETAIN);
+        struct watched watched = { .socket = scene.socket };
+        assert_int_equal(pthread_create(&watcher, NULL, watch_base, &watched), 0);
+        for (int i = 0; i < 5000; i++) {
+                uint8_t bytes[16];
+                size_t used;
+                assert_true(feed(&scene, sizeof bytes));
+                assert_int_equal(
+                        retained_bytes(scene.socket, POSITION_NONE, bytes, sizeof bytes, 0, &used).kind,
+                        RESULT_DONE);
+                inbox_forget(scene.socket, scene.sent);
+        }
+        watched.done = true;
+        pthread_join(watcher, NULL);
+        assert_false(watched.backwards);
+        scene_clean(&scene);
+}
+
 int main(void)
 {
         static struct row_tests all;
         ROWS_ADD(&all, moves_at_every_alignment, paces);
         ROWS_ADD(&all, moves_messages, message_paces);
         rows_add_one(&all, "is charged", is_charged);
+        rows_add_one(&all, "is watched", is_watched);
         return rows_run("inbox", &all);
 }

@@ -265,14 +265,18 @@ struct result call_lookup_address(struct call *call, const struct address *addre
         return await_lookup(call, lookup_new_address(address, flags), "getnameinfo");
 }
 
-/* The family that a name is to be resolved in: the socket's, or the one that is to be made. */
+/* The family that a name is to be resolved in: the socket's, or of one that is to be made, or spoken of. */
 static int family_of(const struct call *call)
 {
         if (call->socket != NULL)
                 return call->socket->family;
-        const bool making = call->operation->request == &socket_create_request_fields;
-        const int family = making ? ((const struct socket_create_request *)call->request)->family : AF_UNSPEC;
-        return family >= 0 ? family : AF_INET;
+        const struct fields *const request = call->operation->request;
+        const struct field *const field = fields_find(request, "family");
+        const int family =
+                field == NULL ? AF_UNSPEC : *(const int *)((const char *)call->request + field->offset);
+        if (family >= 0)
+                return family;
+        return request == &socket_create_request_fields ? AF_INET : AF_UNSPEC;
 }
 
 /* An address of the request that still is a host's name, or NULL. Those before it now have a family, ":80"
